@@ -1,0 +1,57 @@
+package events
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Event is one thing that happened to a follower: the input, decoded.
+// Only OpenID is always there; a zero field was not stated by the producer.
+type Event struct {
+	ID       string    // payload id, else ce-id, else Nats-Msg-Id, else <stream>-<seq>
+	OpenID   string    // matches ^[A-Za-z0-9_-]{20,64}$
+	AppID    string    // from the subject, or the account that owns the stream
+	Type     string    // "subscribe", "unsubscribe", "SCAN" …: payload, else last subject token
+	Time     time.Time // when it happened, by the producer
+	Lang     string    // "zh_CN", "zh_TW" or "en"
+	EventKey string    // WeChat push only: EventKey verbatim, for example "qrscene_7"
+	Scene    string    // WeChat push only: EventKey without its "qrscene_"
+	Ticket   string    // WeChat push only
+	Meta     Value     // any value, handed through untouched
+	Source   Source    // where the input is stored
+}
+
+// Source says where an input is stored; it is the event's identity in the
+// pipeline, because unlike a producer's id it cannot repeat.
+type Source struct {
+	Stream  string
+	Seq     uint64
+	Time    time.Time // when the server stored it, to the nanosecond
+	Subject string
+}
+
+// MsgID is the Nats-Msg-Id of whatever answers the input: its stream, sequence
+// and stored time, and the replay's id if there is one. The time is part of it
+// because a server that lost its tail in a power cut uses a sequence again.
+func (s Source) MsgID(replay string) string {
+	b := make([]byte, 0, len(s.Stream)+len(replay)+44)
+	b = append(b, s.Stream...)
+	b = append(b, ':')
+	b = strconv.AppendUint(b, s.Seq, 10)
+	b = append(b, ':')
+	b = strconv.AppendInt(b, s.Time.UnixNano(), 10)
+	if replay != "" {
+		b = append(b, ':')
+		b = append(b, replay...)
+	}
+	return string(b)
+}
+
+// Message is an input as it is stored: what a Decoder reads.
+type Message struct {
+	Source
+	Header nats.Header // may be nil
+	Data   []byte
+}

@@ -24,13 +24,14 @@ const (
 
 // Record is the output: one per input event.
 type Record struct {
-	Event     Event     // id, appid and openid of the record are the event's
-	UnionID   string    // empty when WeChat gave none
+	Event     Event  // id, appid and openid of the record are the event's
+	UnionID   string // empty when WeChat gave none
 	Status    Status
 	Lang      string
 	FetchedAt time.Time // when the look-up began; of an unsubscribe, when the event was stored
 	Source    string    // FromBatch, FromSingle, FromRecent; empty for Unsubscribed
 	Replay    string    // id of the replay that made it, else empty
+	Hop       int       // how many redrives of a dead letter led to it; a header only
 	User      User      // WeChat's answer; zero for Unsubscribed
 }
 

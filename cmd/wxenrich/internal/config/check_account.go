@@ -1,0 +1,180 @@
+package config
+
+import (
+	"encoding/hex"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// checkAccount checks one account without its neighbours.
+func (l *loader) checkAccount(path string, a *Account) {
+	p := func(key string) string { return join(path, key) }
+	switch {
+	case a.AppID == "":
+		l.wrong(p("appid"), "is missing: every account has one")
+	case !events.ValidAppID(a.AppID):
+		l.wrong(p("appid"), "%q is not an appid: want 1 to 64 of A-Z a-z 0-9 _ -", a.AppID)
+	}
+	l.checkToken(path, a)
+	l.checkURL(p("api"), a.API, false)
+	if a.CanaryOpenID != "" && !events.ValidOpenID(a.CanaryOpenID) {
+		l.wrong(p("canary_openid"), "is not an openid: want 20 to 64 of A-Z a-z 0-9 _ -")
+	}
+	// The general sections are checked once; an account's only if it has any.
+	if l.overrides(path, "input") {
+		l.checkInput(path, a.Input)
+		l.checkStorage(p("input"), a.Input.Storage)
+	}
+	if l.overrides(path, "batch") || l.overrides(path, "input") {
+		l.checkBatch(path, a.Batch, a.Input)
+	}
+	if l.overrides(path, "retry") {
+		l.checkRetry(path, a.Retry)
+	}
+	if _, ok := l.cfg.origins[p("recent.memory")]; ok {
+		l.wrong(p("recent.memory"), "is for the whole process: set recent.memory")
+	}
+	if n := a.Batch.Size * (a.Concurrency + 1); a.Input.MaxAckPending > 0 && a.Input.MaxAckPending < n {
+		l.warn(p("input.max_ack_pending"), "%d is less than batch.size × (concurrency + 1) = %d: batches will not fill", a.Input.MaxAckPending, n)
+	}
+}
+
+// overrides says whether the account itself sets anything of a section.
+func (l *loader) overrides(path, section string) bool {
+	for p := range l.cfg.origins {
+		if strings.HasPrefix(p, path+"."+section+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loader) checkToken(path string, a *Account) {
+	p := func(key string) string { return join(path, key) }
+	ours := a.Token.Source == "stable" || a.Token.Source == "classic"
+	secrets := a.SecretFile != "" || a.SecretEnv != ""
+	switch {
+	case ours && !secrets:
+		l.wrong(p("secret_file"), "is missing: want secret_file or secret_env, since token.source is %s", a.Token.Source)
+	case a.SecretFile != "" && a.SecretEnv != "":
+		l.wrong(p("secret_env"), "is set beside secret_file: want one of them")
+	case !ours && secrets:
+		l.warn(p("token.source"), "is %s: the account's secret is not used", a.Token.Source)
+	}
+	l.checkSecretFile(p("secret_file"), a.SecretFile)
+	l.checkVariable(p("secret_env"), a.SecretEnv)
+	for _, f := range []struct{ source, key, value string }{
+		{"file", "token.path", a.Token.Path}, {"url", "token.url", a.Token.URL}, {"static_env", "token.env", a.Token.Env},
+	} {
+		switch {
+		case a.Token.Source == f.source && f.value == "":
+			l.wrong(p(f.key), "is missing: token.source is %s", f.source)
+		case a.Token.Source != f.source && f.value != "":
+			l.wrong(p(f.key), "is set, yet token.source is %s: want source %s", a.Token.Source, f.source)
+		}
+	}
+	if a.Token.URL != "" {
+		l.checkURL(p("token.url"), a.Token.URL, true)
+	}
+	l.checkSecretFile(p("token.path"), a.Token.Path)
+	l.checkVariable(p("token.env"), a.Token.Env)
+}
+
+// checkSecretFile warns only: one account without its secret is that account's
+// trouble, and the file may be mounted later.
+func (l *loader) checkSecretFile(path, name string) {
+	if name == "" {
+		return
+	}
+	if LooksSecret(name) {
+		l.wrong(path, "seems to hold the secret itself: want the name of a file that holds it")
+		return
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		l.warn(path, "%s: %v", name, plain(err))
+	case info.IsDir():
+		l.wrong(path, "%s is a folder: want a file", name)
+	case info.Mode().Perm()&0o044 != 0:
+		l.warn(path, "%s can be read by others (mode %04o): chmod 600 it", name, info.Mode().Perm())
+	}
+}
+
+func (l *loader) checkVariable(path, name string) {
+	switch {
+	case name == "":
+	case LooksSecret(name):
+		l.wrong(path, "seems to hold the secret itself: want the name of a variable that holds it")
+	case l.environ[name] == "":
+		l.warn(path, "the variable %s is not set", name)
+	}
+}
+
+// checkURL checks an http or https URL. The text of a URL is never repeated: it
+// may hold a password.
+func (l *loader) checkURL(path, s string, query bool) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		l.wrong(path, "is not a URL: want one such as https://api.weixin.qq.com")
+	case u.User != nil:
+		l.wrong(path, "holds a user or password: want it without")
+	case !query && (u.RawQuery != "" || u.Fragment != ""):
+		l.wrong(path, "has a query or fragment: want only scheme, host and path")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		l.warn(path, "is http: secret and token travel in clear text")
+	}
+}
+
+// checkShared finds accounts that would get in each other's way.
+func (l *loader) checkShared() {
+	appids, subjects, durables := map[string]string{}, map[string]string{}, map[string]string{}
+	once := func(seen map[string]string, key, path, what string) {
+		if first, ok := seen[key]; ok {
+			l.fault(path, l.where(path), "%s is %s too: %s", key, first, what)
+			return
+		}
+		seen[key] = path
+	}
+	for i := range l.cfg.Accounts {
+		a, path := &l.cfg.Accounts[i], accountPath(i)
+		if !events.ValidAppID(a.AppID) {
+			continue
+		}
+		once(appids, a.AppID, path+".appid", "want each account once")
+		in := a.Resolve()
+		for _, s := range in.Subjects {
+			once(subjects, s, path+".input.subject", "a subject without {appid} belongs to one account")
+		}
+		once(durables, in.Stream+"/"+in.Durable, path+".input.durable", "want {appid} in it, or one for each account")
+		if s := l.outputStream(a, in.Stream); s != "" {
+			l.wrong(path+".input.stream", "%s is %s too: want one of its own", in.Stream, s)
+		}
+		for _, s := range in.Subjects {
+			if overlap(s, l.cfg.Output.Subject) || overlap(s, l.cfg.Dead.Subject) {
+				l.wrong(path+".input.subject", "%s may be an answer's subject: the lane would feed itself", s)
+			}
+		}
+	}
+}
+
+func (l *loader) outputStream(a *Account, name string) string {
+	switch name {
+	case a.expand(l.cfg.Output.Stream):
+		return "output.stream"
+	case a.expand(l.cfg.Dead.Stream):
+		return "dead.stream"
+	}
+	return ""
+}
+
+// LooksSecret says whether s has the shape of an AppSecret: 32 hexadecimal
+// digits. Whoever writes it where a name belongs must not see it repeated.
+func LooksSecret(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 16
+}

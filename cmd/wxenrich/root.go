@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/suggest"
+)
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, args []string, s streams) int {
+	root := newRoot(&app{streams: s})
+	root.SetArgs(args)
+	return report(ctx, root.ExecuteContext(ctx), s.err)
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "wxenrich",
+		Short: "WeChat openids in, enriched follower profiles out, on NATS JetStream",
+		Long: `wxenrich takes events with an openid from a NATS JetStream stream, asks WeChat
+for the followers' profiles with the fewest calls, and puts one record for each
+event on another stream.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 nothing to do
+or not found, 130 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(flagError)
+	a.flags(root.PersistentFlags())
+	register(root, "log-level", "debug", "info", "warn", "error")
+	register(root, "log-format", "text", "json")
+	group(root)
+	root.AddCommand(
+		newConfigCommand(a),
+		newVersionCommand(a),
+	)
+	return root
+}
+
+// group makes a command that only holds others: alone it prints its help, and
+// a word that is none of them is a mistake with a suggestion.
+func group(c *cobra.Command) {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := usage("unknown command %q for %q", args[0], c.CommandPath())
+		var names []string
+		for _, sub := range c.Commands() {
+			if !sub.Hidden {
+				names = append(names, sub.Name())
+			}
+		}
+		if near := suggest.Nearest(args[0], names); near != "" {
+			return err.hint("did you mean %s?", near)
+		}
+		return err.hint("run %q for the commands", c.CommandPath()+" --help")
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+// arguments wraps a rule of cobra's so that breaking it is exit code 2.
+func arguments(rule cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := rule(c, args); err != nil {
+			return usage("%w", err).hint("usage: %s", c.UseLine())
+		}
+		return nil
+	}
+}
+
+func flagError(c *cobra.Command, err error) error {
+	e := usage("%w", err)
+	if missing, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := suggest.Nearest(missing.GetSpecifiedName(), names); near != "" {
+			return e.hint("did you mean --%s?", near)
+		}
+	}
+	return e.hint("run %q for the flags", c.CommandPath()+" --help")
+}
+
+// register completes a flag's value from a closed set.
+func register(c *cobra.Command, flag string, values ...string) {
+	f := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(fmt.Sprintf("completion of --%s: %v", flag, err))
+	}
+}

@@ -1,0 +1,200 @@
+package events
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Append appends the record to b. It fails only on a Value that is none.
+func (r *Record) Append(b []byte, f Format) ([]byte, error) {
+	w := mapWriter{codec: codecOf(f), b: b}
+	start := w.open()
+	w.text("schema", SchemaV1)
+	w.text("id", r.Event.ID)
+	w.text("appid", r.Event.AppID)
+	w.text("openid", r.Event.OpenID)
+	w.text("unionid", r.UnionID)
+	w.text("status", string(r.Status))
+	w.text("lang", r.Lang)
+	w.instant("fetched_at", r.FetchedAt, true)
+	w.text("source", r.Source)
+	w.text("replay", r.Replay)
+	w.nested("event", r.Event.write)
+	if !r.User.Raw.IsZero() {
+		w.value("user", r.User.Raw)
+	} else if r.User.OpenID != "" {
+		w.nested("user", r.User.write)
+	}
+	w.close(start)
+	if w.err != nil {
+		return b, fmt.Errorf("record: %w", w.err)
+	}
+	return w.b, nil
+}
+
+func (e *Event) write(w *mapWriter) {
+	w.text("id", e.ID)
+	w.text("type", e.Type)
+	w.instant("time", e.Time, false)
+	w.text("stream", e.Source.Stream)
+	w.unsigned("seq", e.Source.Seq)
+	w.text("subject", e.Source.Subject)
+	w.instant("stored_at", e.Source.Time, false)
+	w.text("event_key", e.EventKey)
+	w.text("scene", e.Scene)
+	w.text("ticket", e.Ticket)
+	if !e.Meta.IsZero() {
+		w.value("meta", e.Meta)
+	}
+}
+
+// write makes a user of the fields, when there is no Raw: what is blank or
+// zero cannot be told from what was not there, and is left out.
+func (u *User) write(w *mapWriter) {
+	w.key("subscribe")
+	w.b = w.codec.integer(w.b, int64(u.Subscribe))
+	w.text("openid", u.OpenID)
+	w.text("unionid", u.UnionID)
+	w.text("nickname", u.Nickname)
+	w.integer("sex", int64(u.Sex))
+	w.text("language", u.Language)
+	w.text("city", u.City)
+	w.text("province", u.Province)
+	w.text("country", u.Country)
+	w.text("headimgurl", u.HeadImgURL)
+	w.integer("subscribe_time", u.SubscribeTime)
+	w.text("remark", u.Remark)
+	w.integer("groupid", u.GroupID)
+	if u.TagIDs != nil {
+		w.key("tagid_list")
+		w.b = w.codec.integers(w.b, u.TagIDs)
+	}
+	w.text("subscribe_scene", u.SubscribeScene)
+	w.unsigned("qr_scene", uint64(u.QRScene))
+	w.text("qr_scene_str", u.QRSceneStr)
+}
+
+// mapWriter writes maps through a codec. What is zero is absent, except where
+// the caller writes its key by hand.
+type mapWriter struct {
+	codec codec
+	b     []byte
+	n     int // keys in the open map
+	err   error
+}
+
+func (w *mapWriter) open() (start int) {
+	start = len(w.b)
+	w.b = w.codec.openMap(w.b)
+	return start
+}
+
+func (w *mapWriter) close(start int) { w.b = w.codec.closeMap(w.b, start, w.n) }
+
+func (w *mapWriter) key(k string) {
+	w.n++
+	w.b = w.codec.key(w.b, k)
+}
+
+func (w *mapWriter) nested(k string, write func(*mapWriter)) {
+	w.key(k)
+	outer := w.n
+	w.n = 0
+	start := w.open()
+	write(w)
+	w.close(start)
+	w.n = outer
+}
+
+func (w *mapWriter) text(k, s string) {
+	if s != "" {
+		w.key(k)
+		w.b = w.codec.text(w.b, s)
+	}
+}
+
+func (w *mapWriter) integer(k string, n int64) {
+	if n != 0 {
+		w.key(k)
+		w.b = w.codec.integer(w.b, n)
+	}
+}
+
+func (w *mapWriter) unsigned(k string, n uint64) {
+	if n != 0 {
+		w.key(k)
+		w.b = w.codec.unsigned(w.b, n)
+	}
+}
+
+func (w *mapWriter) instant(k string, t time.Time, micros bool) {
+	if !t.IsZero() {
+		w.key(k)
+		w.b = w.codec.instant(w.b, t, micros)
+	}
+}
+
+func (w *mapWriter) value(k string, v Value) {
+	w.key(k)
+	b, err := w.codec.value(w.b, v)
+	w.b = b
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("%s: %w", k, err)
+	}
+}
+
+// recordOverhead is about what a record has beyond its user and meta.
+const recordOverhead = 640
+
+// Msg makes the message that answers the event: the record and all its headers
+// but the trace context, which the publisher adds.
+func (r *Record) Msg(subject string, f Format) (*nats.Msg, error) {
+	size := recordOverhead + r.User.Raw.size() + r.Event.Meta.size()
+	data, err := r.Append(make([]byte, 0, size), f)
+	if err != nil {
+		return nil, err
+	}
+	w := newHeaderWriter(14)
+	w.set(HeaderMsgID, r.Event.Source.MsgID(r.Replay))
+	w.set(HeaderContentType, f.ContentType())
+	w.set(HeaderSchema, SchemaV1)
+	w.set(HeaderStatus, string(r.Status))
+	w.set(HeaderEventID, r.Event.ID)
+	w.set(HeaderAppID, r.Event.AppID)
+	w.set(HeaderOpenID, r.Event.OpenID)
+	w.source(r.Event.Source)
+	w.set(HeaderReplay, r.Replay)
+	if r.Hop != 0 {
+		w.set(HeaderHop, strconv.Itoa(r.Hop))
+	}
+	return &nats.Msg{Subject: subject, Header: w.h, Data: data}, nil
+}
+
+// headerWriter keeps all values of a message's header in one backing array.
+type headerWriter struct {
+	h      nats.Header
+	values []string
+}
+
+func newHeaderWriter(n int) headerWriter {
+	return headerWriter{make(nats.Header, n), make([]string, 0, n)}
+}
+
+// set leaves an empty value out.
+func (w *headerWriter) set(name, value string) {
+	if value == "" {
+		return
+	}
+	w.values = append(w.values, value)
+	n := len(w.values)
+	w.h[name] = w.values[n-1 : n : n]
+}
+
+func (w *headerWriter) source(s Source) {
+	w.set(HeaderSrcStream, s.Stream)
+	w.set(HeaderSrcSeq, strconv.FormatUint(s.Seq, 10))
+	w.set(HeaderSrcTime, string(appendTime(make([]byte, 0, 30), s.Time, false)))
+}

@@ -1,0 +1,147 @@
+package wechat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// wire is what the calls of [Client] and [Tokens] have in common: one HTTP
+// request, one answer, one verdict.
+type wire struct {
+	base      string // scheme, host and perhaps a path, with no slash at its end
+	http      http.Client
+	timeout   time.Duration
+	maxBody   int64
+	userAgent string
+	tracing   tracing
+	onCall    func(CallInfo)
+}
+
+// call is one request.
+type call struct {
+	kind    Kind
+	method  string
+	op      string
+	query   string // encoded; holds the token or the secret
+	body    []byte
+	openids int
+	hide    secrets
+}
+
+// do makes the call and returns the checked JSON object of a successful answer,
+// having shown each of its top-level members to field. An error is an *Error.
+func (w *wire) do(ctx context.Context, c call, field func(key string, value gjson.Result)) (doc string, err error) {
+	start := time.Now()
+	path := "/cgi-bin/" + c.op
+	ctx, span := w.tracing.tracer.Start(ctx, c.method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
+	w.tracing.describe(span, c.method, path, c.openids)
+
+	info := CallInfo{Op: c.op, Openids: c.openids}
+	doc, info.Status, err = w.attempt(ctx, c, path, field)
+	if e, ok := err.(*Error); ok {
+		e.Op = c.op
+		info.Code, info.Class, info.Err = e.Code, e.Class, e
+	}
+	info.Duration = time.Since(start)
+	finish(span, info)
+	if w.onCall != nil {
+		w.onCall(info)
+	}
+	return doc, err
+}
+
+func (w *wire) attempt(ctx context.Context, c call, path string, field func(string, gjson.Result)) (string, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, c.method, w.base+path, bytes.NewReader(c.body))
+	if err != nil {
+		return "", 0, &Error{Class: Bug, Err: c.hide.cause(ctx, err)}
+	}
+	req.URL.RawQuery = c.query
+	req.Header.Set("User-Agent", w.userAgent)
+	if c.method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+		// Not sent, but it tells net/http that a POST which dies on a reused
+		// connection may be sent again on a new one: all our calls are reads.
+		req.Header["X-Idempotency-Key"] = []string{}
+	}
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return "", 0, &Error{Class: Transient, Err: c.hide.cause(ctx, err)}
+	}
+	defer resp.Body.Close()
+
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	_, err = buf.ReadFrom(io.LimitReader(resp.Body, w.maxBody+1))
+	if resp.StatusCode/100 != 2 {
+		return "", resp.StatusCode, statusError(c, resp, buf.Bytes())
+	}
+	if err == nil && int64(buf.Len()) > w.maxBody {
+		err = fmt.Errorf("body larger than %d bytes", w.maxBody)
+	}
+	if err != nil {
+		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: c.hide.cause(ctx, fmt.Errorf("read body: %w", err))}
+	}
+	doc, err := checkBody(buf.Bytes())
+	if err != nil {
+		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: err}
+	}
+	var code int64
+	var msg string
+	gjson.Parse(doc).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "errcode":
+			code = integer(value)
+		case "errmsg":
+			msg = value.Str
+		default:
+			field(key.Str, value)
+		}
+		return true
+	})
+	if code != 0 {
+		e := codeError(c, int(code), msg)
+		e.Status = resp.StatusCode
+		return "", resp.StatusCode, e
+	}
+	return doc, resp.StatusCode, nil
+}
+
+// buffers holds bodies while they are read; what leaves this file is a copy.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// init checks and fills in what [Config] and [TokenConfig] share.
+func (w *wire) init(base string, rt http.RoundTripper, p trace.TracerProvider) error {
+	if base == "" {
+		base = DefaultBaseURL
+	}
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		// The URL itself is not shown: whoever put a password in it did not mean it to be.
+		return errors.New("BaseURL: want http(s)://host[:port][/path] with no user, query or fragment")
+	}
+	if rt == nil {
+		rt = sharedTransport()
+	}
+	if w.userAgent == "" {
+		w.userAgent = "wxenrich"
+	}
+	w.base = strings.TrimRight(base, "/")
+	w.http = http.Client{Transport: rt, CheckRedirect: lastResponse}
+	w.tracing = newTracing(p, u)
+	return nil
+}

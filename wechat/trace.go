@@ -1,0 +1,75 @@
+package wechat
+
+import (
+	"net/url"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// CallInfo describes a finished call for metrics.
+type CallInfo struct {
+	Op       string // the endpoint, for example "user/info/batchget"
+	Code     int    // errcode; 0 for success and for failures below it
+	Status   int    // HTTP status; 0 when there was no answer
+	Class    Class  // of Err; meaningless when Err is nil
+	Duration time.Duration
+	Openids  int   // asked for by this call; 0 for calls that ask for none
+	Err      error // nil for success
+}
+
+const tracerName = "github.com/wxenrich/wxenrich/wechat"
+
+// tracing makes the client spans. Names and attributes are those of OTel's HTTP
+// conventions but for url.full, which has the token in it.
+type tracing struct {
+	tracer trace.Tracer
+	server []attribute.KeyValue
+}
+
+func newTracing(p trace.TracerProvider, base *url.URL) tracing {
+	if p == nil {
+		p = otel.GetTracerProvider()
+	}
+	t := tracing{tracer: p.Tracer(tracerName)}
+	t.server = append(t.server, attribute.String("server.address", base.Hostname()))
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	if n, err := strconv.Atoi(port); err == nil {
+		t.server = append(t.server, attribute.Int("server.port", n))
+	}
+	return t
+}
+
+func (t tracing) describe(span trace.Span, method, path string, openids int) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(t.server...)
+	span.SetAttributes(attribute.String("http.request.method", method), attribute.String("url.path", path))
+	if openids > 0 {
+		span.SetAttributes(attribute.Int("wechat.openids", openids))
+	}
+}
+
+func finish(span trace.Span, info CallInfo) {
+	if span.IsRecording() {
+		if info.Status != 0 {
+			span.SetAttributes(attribute.Int("http.response.status_code", info.Status))
+		}
+		if info.Code != 0 {
+			span.SetAttributes(attribute.Int("wechat.errcode", info.Code))
+		}
+		if info.Err != nil {
+			span.SetAttributes(attribute.String("error.type", info.Class.String()))
+			span.SetStatus(codes.Error, info.Err.Error())
+		}
+	}
+	span.End()
+}

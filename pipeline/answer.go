@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// An answer is what ends a delivery: its record or its dead letter.
+type answer struct {
+	delivery *delivery
+	msg      *nats.Msg
+	cause    *cause // of a dead letter; nil for a record
+}
+
+// cause is why an event becomes a dead letter.
+type cause struct {
+	reason   events.Reason
+	code     int    // WeChat's errcode, 0 if it has not spoken
+	detail   string // for a person; redacted, without openids
+	attempts int    // calls made for this openid
+}
+
+// causeOf makes a cause of a failed call.
+func causeOf(reason events.Reason, err error, attempts int) *cause {
+	c := &cause{reason: reason, attempts: attempts}
+	if e := failure(err); e != nil {
+		c.code, c.detail = e.Code, e.Message
+	}
+	return c
+}
+
+// record answers d with what WeChat says of the person.
+func (l *Lane) record(d *delivery, u *wechat.User, source string, began time.Time) answer {
+	r := events.Record{
+		Event:     d.event,
+		UnionID:   u.UnionID,
+		Status:    events.Following,
+		Lang:      l.langOf(&d.event),
+		FetchedAt: began,
+		Source:    source,
+		User:      events.User{Raw: events.JSONValue(u.Raw)},
+	}
+	if u.Subscribe == 0 {
+		r.Status = events.NotFollowing
+	}
+	return l.encode(d, &r)
+}
+
+// unsubscribed answers an unsubscribe event: it is all there is to know, so
+// nobody is asked. It is as true as of the moment the event was stored, and
+// orders by that against look-ups.
+func (l *Lane) unsubscribed(d *delivery) answer {
+	return l.encode(d, &events.Record{
+		Event:     d.event,
+		Status:    events.Unsubscribed,
+		FetchedAt: d.event.Source.Time,
+	})
+}
+
+// answerPlain answers those of whom nobody has to be asked.
+func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
+	answers := make([]answer, 0, len(ds))
+	for _, d := range ds {
+		if r := d.rejection; r != nil {
+			answers = append(answers, l.deadLetter(d, &cause{reason: r.Reason, detail: r.Detail}, 0))
+		} else {
+			answers = append(answers, l.unsubscribed(d))
+		}
+	}
+	l.settle(c, answers)
+	return outcome{plain: ds}
+}
+
+func (l *Lane) encode(d *delivery, r *events.Record) answer {
+	e := &d.event
+	subject := l.cfg.Output.Expand(events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
+	msg, err := r.Msg(subject, l.cfg.Format)
+	if err != nil {
+		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
+	}
+	passTrace(msg.Header, d.msg.Headers())
+	return answer{delivery: d, msg: msg}
+}
+
+// deadLetter answers d with its own bytes and the reason why there is no
+// record. limit bounds the message, headers included; 0 is no bound.
+func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
+	e := &d.event
+	letter := events.DeadLetter{
+		Message:  events.Message{Source: e.Source, Header: d.msg.Headers(), Data: d.msg.Data()},
+		EventID:  e.ID,
+		AppID:    l.cfg.AppID,
+		Reason:   why.reason,
+		Code:     why.code,
+		Detail:   why.detail,
+		Attempts: why.attempts,
+		Time:     time.Now(),
+		Limit:    limit,
+	}
+	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
+	msg := letter.Msg(subject)
+	passTrace(msg.Header, d.msg.Headers())
+	return answer{delivery: d, msg: msg, cause: why}
+}
+
+// smaller is the answer in place of one that the server does not take. A
+// dead letter is larger than its input by its headers: what cannot be stored
+// of the original is cut, and it says so.
+func (l *Lane) smaller(a answer) answer {
+	if a.cause == nil {
+		return l.deadLetter(a.delivery, &cause{reason: events.TooLarge, detail: "the record is larger than the output takes"}, 0)
+	}
+	return l.deadLetter(a.delivery, a.cause, min(l.out.maxPayload(), a.msg.Size()/2))
+}
+
+// passTrace carries the producer's trace context to the answer.
+func passTrace(to, from nats.Header) {
+	for _, name := range [...]string{events.HeaderTraceParent, events.HeaderTraceState} {
+		if v := from[name]; len(v) > 0 {
+			to[name] = v
+		}
+	}
+}
+
+// langOf is the language to ask for.
+func (l *Lane) langOf(e *events.Event) string {
+	if e.Lang != "" {
+		return e.Lang
+	}
+	return l.cfg.Lang
+}

@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// A delivery is one input message in our hands. It ends in exactly one way:
+// acked, because its answer is stored, or handed back.
+type delivery struct {
+	msg       jetstream.Msg
+	event     events.Event
+	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
+
+	settled bool // its answer is stored and the ack is sent
+
+	beaten     time.Time // when the server last heard that it is in hand
+	prev, next *delivery // in hand.list
+}
+
+// newDelivery decodes a message. An input that cannot be decoded is a delivery
+// like any other: it has an answer too.
+func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	d := &delivery{msg: msg}
+	d.event, err = dec.Decode(events.Message{
+		Source: events.Source{
+			Stream:  meta.Stream,
+			Seq:     meta.Sequence.Stream,
+			Time:    meta.Timestamp,
+			Subject: msg.Subject(),
+		},
+		Header: msg.Headers(),
+		Data:   msg.Data(),
+	})
+	if err != nil {
+		rejection, ok := errors.AsType[*events.Rejection](err)
+		if !ok {
+			return nil, err
+		}
+		d.rejection = rejection
+	}
+	return d, nil
+}
+
+// handBack gives the message to whoever pulls next, this replica included. An
+// error needs no handling: without the nak the server waits for AckWait.
+func (d *delivery) handBack() { _ = d.msg.Nak() }
+
+// hand holds all deliveries in hand, ordered by when the server last heard of
+// them. It belongs to the lane's loop.
+type hand struct {
+	head, tail *delivery
+	n          int
+}
+
+func (h *hand) add(d *delivery, now time.Time) {
+	d.beaten = now
+	d.prev, d.next = h.tail, nil
+	if h.tail != nil {
+		h.tail.next = d
+	} else {
+		h.head = d
+	}
+	h.tail = d
+	h.n++
+}
+
+func (h *hand) remove(d *delivery) {
+	if d.prev != nil {
+		d.prev.next = d.next
+	} else {
+		h.head = d.next
+	}
+	if d.next != nil {
+		d.next.prev = d.prev
+	} else {
+		h.tail = d.prev
+	}
+	d.prev, d.next = nil, nil
+	h.n--
+}
+
+// beat tells the server of every delivery it has not heard of since before
+// that it is still in hand, so that it does not deliver it to somebody else.
+func (h *hand) beat(before, now time.Time) {
+	for d := h.head; d != nil && d.beaten.Before(before); d = h.head {
+		// A lost beat shows as a redelivery; the message id makes it harmless.
+		_ = d.msg.InProgress()
+		h.remove(d)
+		h.add(d, now)
+	}
+}

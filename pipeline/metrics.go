@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// counter is one of a lane's counters as an instrument.
+type counter struct {
+	name, unit, help string
+	read             func(*Counts) int64
+}
+
+var counters = [...]counter{
+	{"wxenrich.events.received", "{event}", "Events taken in.", func(c *Counts) int64 { return c.Received }},
+	{"wxenrich.events.handed_back", "{event}", "Events given back unanswered, by a stop or a hold.", func(c *Counts) int64 { return c.HandedBack }},
+	{"wxenrich.records", "{record}", "Records stored.", func(c *Counts) int64 { return c.Records }},
+	{"wxenrich.batches", "{batch}", "Groups of openids looked up.", func(c *Counts) int64 { return c.Batches }},
+	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", func(c *Counts) int64 { return c.OpenIDs }},
+	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", func(c *Counts) int64 { return c.Calls }},
+	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", func(c *Counts) int64 { return c.Retries }},
+	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},
+}
+
+// Observe registers the lanes' instruments with a meter: counters, and for
+// each lane what it has in hand, whether it is ready and why it is on hold.
+// Labels are the account, and reasons of closed sets. Nothing is computed
+// until somebody reads. The lanes are asked for anew each time.
+func Observe(meter metric.Meter, lanes func() []*Lane) error {
+	var errs []error
+	var all []metric.Observable
+	sums := make([]metric.Int64Observable, len(counters))
+	for i, c := range counters {
+		o, err := meter.Int64ObservableCounter(c.name, metric.WithUnit(c.unit), metric.WithDescription(c.help))
+		errs = append(errs, err)
+		sums[i], all = o, append(all, o)
+	}
+	dead, err := meter.Int64ObservableCounter("wxenrich.dead_letters", metric.WithUnit("{message}"), metric.WithDescription("Dead letters stored, by reason."))
+	errs = append(errs, err)
+	doubted, err := meter.Int64ObservableCounter("wxenrich.answers.doubted", metric.WithUnit("{answer}"), metric.WithDescription("Answers that contradicted themselves, by how; none of their rows went out."))
+	errs = append(errs, err)
+	inHand, err := meter.Int64ObservableGauge("wxenrich.events.in_hand", metric.WithUnit("{event}"), metric.WithDescription("Events taken in and not yet answered."))
+	errs = append(errs, err)
+	ready, err := meter.Int64ObservableGauge("wxenrich.lane.ready", metric.WithDescription("1 while the account's events are answered."))
+	errs = append(errs, err)
+	held, err := meter.Int64ObservableGauge("wxenrich.lane.held", metric.WithDescription("1 while the account is on hold, by reason."))
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, l := range lanes() {
+			account := attribute.String("appid", l.cfg.AppID)
+			of := metric.WithAttributes(account)
+			counts := l.stats.Counts()
+			for i, c := range counters {
+				o.ObserveInt64(sums[i], c.read(&counts), of)
+			}
+			for reason, n := range counts.DeadLetters {
+				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
+			}
+			for doubt, n := range counts.Doubts {
+				o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
+			}
+			o.ObserveInt64(inHand, counts.InHand, of)
+			state := l.State()
+			o.ObserveInt64(ready, oneIf(state.Ready()), of)
+			if state.Hold != nil {
+				o.ObserveInt64(held, 1, metric.WithAttributes(account, attribute.String("reason", state.Hold.Reason)))
+			}
+		}
+		return nil
+	}, append(all, dead, doubted, inHand, ready, held)...)
+	return err
+}
+
+func oneIf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

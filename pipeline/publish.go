@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+// A Publisher stores messages and says of each whether it is stored. All lanes
+// share one. It is safe for concurrent use.
+type Publisher struct {
+	js        jetstream.JetStream
+	notAtomic atomic.Bool // the output stream does not take atomic batches
+}
+
+// publishTimeout is how long a publish may wait for its ack. A killed leader
+// leaves its stream without one for 5 to 9 seconds.
+const publishTimeout = 20 * time.Second
+
+// maxOutstanding bounds publishes without an ack, over all lanes. Lanes bound
+// their own by what they hold, so this is never reached in practice.
+const maxOutstanding = 1 << 16
+
+// maxAtomic is the most messages that a server takes as one batch (ADR-50).
+const maxAtomic = 1000
+
+// NewPublisher publishes over nc. The connection should have no reconnect
+// buffer: what waits in one leaves late, when its answer may already have been
+// given by somebody else.
+func NewPublisher(nc *nats.Conn) (*Publisher, error) {
+	js, err := jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(maxOutstanding),
+		jetstream.WithPublishAsyncTimeout(publishTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("publisher: %w", err)
+	}
+	return &Publisher{js: js}, nil
+}
+
+// publish stores msgs and returns one error for each, nil where the server has
+// confirmed that it is stored. An error does not mean that a message is not
+// stored: publish it again, under the same message id.
+func (p *Publisher) publish(msgs []*nats.Msg) []error {
+	futures := make([]jetstream.PubAckFuture, len(msgs))
+	errs := make([]error, len(msgs))
+	for i, m := range msgs {
+		futures[i], errs[i] = p.js.PublishMsgAsync(m)
+	}
+	for i, f := range futures {
+		if errs[i] != nil {
+			continue
+		}
+		select { // the async timeout ends this wait
+		case <-f.Ok():
+		case errs[i] = <-f.Err():
+		}
+	}
+	return errs
+}
+
+// publishAtomic stores all of msgs or none, with one write to disk; the same
+// errors as publish. Where a batch cannot be had it publishes singly: one
+// message id that the server knows already refuses the whole batch.
+func (p *Publisher) publishAtomic(ctx context.Context, msgs []*nats.Msg) []error {
+	if len(msgs) < 2 || len(msgs) > maxAtomic || p.notAtomic.Load() {
+		return p.publish(msgs)
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	_, err := jetstreamext.PublishMsgBatch(ctx, p.js, msgs, jetstreamext.BatchFlowControl{})
+	if err == nil {
+		return make([]error, len(msgs))
+	}
+	if errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled) {
+		p.notAtomic.Store(true)
+	}
+	for _, m := range msgs {
+		m.Header.Del(jetstreamext.BatchIDHeader)
+		m.Header.Del(jetstreamext.BatchSeqHeader)
+		m.Header.Del(jetstreamext.BatchCommitHeader)
+	}
+	return p.publish(msgs)
+}
+
+// maxPayload is the largest message that the server takes, headers included.
+func (p *Publisher) maxPayload() int { return int(p.js.Conn().MaxPayload()) }

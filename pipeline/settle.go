@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// maxPublishPause keeps a lane from sleeping through the moment when its
+// output is back: a publish costs nothing, unlike an API call.
+const maxPublishPause = 2 * time.Second
+
+// settle stores the answers, and acks each input whose answer is stored. While
+// the output refuses them it tries again, holding the answers: a look-up is
+// not repeated because the output was down. It returns when all are settled,
+// or when the lane stops; what is settled is marked so.
+func (l *Lane) settle(c contexts, answers []answer) {
+	pause := newBackOff(l.cfg.RetryInitial, max(maxPublishPause, l.cfg.RetryInitial), l.rand)
+	for len(answers) > 0 {
+		var err error
+		if answers, err = l.store(c.abort, answers); err == nil {
+			continue
+		}
+		l.state.outputFailed(err)
+		if !sleep(c.stop, pause.NextBackOff()) {
+			return
+		}
+	}
+	l.state.outputWorks()
+}
+
+// store publishes once and acks. It returns the answers to publish again, and
+// one of the errors if the server did not confirm some.
+func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, failed error) {
+	msgs := make([]*nats.Msg, len(answers))
+	for i, a := range answers {
+		msgs[i] = a.msg
+	}
+	var errs []error
+	if l.cfg.Atomic && oneStream(answers) {
+		errs = l.out.publishAtomic(ctx, msgs)
+	} else {
+		errs = l.out.publish(msgs)
+	}
+	for i, a := range answers {
+		switch err := errs[i]; {
+		case err == nil:
+			l.acknowledge(a)
+		case tooLarge(err):
+			left = append(left, l.smaller(a))
+		default:
+			left, failed = append(left, a), err
+		}
+	}
+	return left, failed
+}
+
+// acknowledge ends a delivery whose answer is stored. A confirmed ack would
+// buy nothing: the server keeps it in memory as it does this one, and an ack
+// that is lost shows as a redelivery that the message id makes harmless.
+func (l *Lane) acknowledge(a answer) {
+	a.delivery.settled = true
+	_ = a.delivery.msg.Ack()
+	l.stats.answered(a)
+}
+
+// oneStream reports whether all answers go to one stream, as a batch must.
+func oneStream(answers []answer) bool {
+	for _, a := range answers {
+		if (a.cause == nil) != (answers[0].cause == nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// tooLarge reports whether a message will never be taken for its size, by the
+// connection or by the stream (error 10054).
+func tooLarge(err error) bool {
+	const streamMessageExceedsMaximum = 10054
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return errors.Is(err, nats.ErrMaxPayload) || ok && api.ErrorCode == streamMessageExceedsMaximum
+}

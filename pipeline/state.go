@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"log/slog"
+	"sync"
+)
+
+// Phase is what a lane is doing.
+type Phase string
+
+// The phases of a lane.
+const (
+	Connecting Phase = "connecting" // waits for the server or the durable
+	Running    Phase = "running"
+	Held       Phase = "held"    // the account cannot answer: see Hold
+	Refused    Phase = "refused" // a person has to decide: see Refusal
+	Stopping   Phase = "stopping"
+	Stopped    Phase = "stopped"
+)
+
+// State is a lane's condition, for people and for readiness checks.
+type State struct {
+	Phase  Phase
+	Reason string // why it connects or refuses
+	Hint   string // what to do about it
+	Hold   *Hold  // why it is held; nil otherwise
+	Output string // why records cannot be stored; empty when they can
+}
+
+// Ready reports whether events are answered.
+func (s State) Ready() bool { return s.Phase == Running && s.Output == "" }
+
+// stateKeeper holds a lane's state and logs each change of it once.
+type stateKeeper struct {
+	log *slog.Logger
+
+	mu  sync.Mutex
+	now State
+}
+
+func (k *stateKeeper) get() State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.now
+}
+
+// set changes all but the output's condition.
+func (k *stateKeeper) set(s State) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := k.now
+	s.Output = before.Output
+	if before.Phase == Refused && s.Phase == Stopped {
+		s.Reason, s.Hint, s.Phase = before.Reason, before.Hint, Refused // still says why
+	}
+	k.now = s
+	switch {
+	case s.Phase == Held:
+		if before.Hold == nil || before.Hold.Reason != s.Hold.Reason || before.Hold.Code != s.Hold.Code {
+			k.log.Error("lane is on hold: nothing is pulled, and no event is lost", slog.Any("hold", s.Hold))
+		}
+	case s.Phase == before.Phase && s.Reason == before.Reason:
+	case s.Phase == Refused:
+		k.log.Error("lane refuses to start", slog.String("reason", s.Reason), slog.String("hint", s.Hint))
+	case s.Phase == Connecting && s.Reason != "":
+		k.log.Warn("lane waits for NATS", slog.String("reason", s.Reason))
+	default:
+		k.log.Info("lane is " + string(s.Phase))
+	}
+}
+
+// outputFailed notes that answers cannot be stored.
+func (k *stateKeeper) outputFailed(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.Output == "" {
+		k.log.Warn("the output does not take records; answers are kept and published again", slog.Any("error", err))
+	}
+	k.now.Output = err.Error()
+}
+
+// outputWorks notes that they can again.
+func (k *stateKeeper) outputWorks() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.Output != "" {
+		k.log.Info("the output takes records again")
+		k.now.Output = ""
+	}
+}
+
+// LogValue names what an operator needs of a hold.
+func (h *Hold) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("reason", h.Reason), slog.Int("errcode", h.Code), slog.String("detail", h.Detail),
+		slog.String("rid", h.RID), slog.Time("next_try", h.Until), slog.String("hint", h.Hint))
+}

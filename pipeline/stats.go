@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/match"
+)
+
+// Stats counts what a lane does. Counting costs one atomic add; exporters read
+// a copy when they are asked.
+type Stats struct {
+	received, records, handedBack   atomic.Int64
+	groups, openids, calls, retries atomic.Int64
+	missing, inHand                 atomic.Int64
+	dead                            [len(deadReasons)]atomic.Int64
+	doubts                          [len(doubts)]atomic.Int64
+}
+
+var (
+	deadReasons = [...]events.Reason{
+		events.Undecodable, events.WrongAccount, events.InvalidOpenID, events.Rejected,
+		events.Unresolved, events.TooLarge, events.Exhausted, events.Crashed,
+	}
+	doubts = [...]match.Doubt{match.Doubled, match.Unasked, match.UnionIDTwice}
+)
+
+// Counts are a lane's counters at one moment, since the lane was made.
+type Counts struct {
+	Received   int64 // events taken in
+	Records    int64 // records stored
+	HandedBack int64 // events given back unanswered, by a stop or a hold
+	Batches    int64 // groups looked up
+	OpenIDs    int64 // openids in them
+	Calls      int64 // API calls for data, retries and probes included
+	Retries    int64 // waits before a repeated call
+	Missing    int64 // openids without a row in their answer
+	InHand     int64 // events in hand now
+
+	DeadLetters map[events.Reason]int64 // dead letters stored; all reasons are there
+	Doubts      map[string]int64        // answers that contradicted themselves, by how
+}
+
+// Counts reads all counters. Each is exact; together they are of about the
+// same moment. It is safe for concurrent use.
+func (s *Stats) Counts() Counts {
+	c := Counts{
+		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
+		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
+		Missing: s.missing.Load(), InHand: s.inHand.Load(),
+		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
+		Doubts:      make(map[string]int64, len(doubts)),
+	}
+	for i, r := range deadReasons {
+		c.DeadLetters[r] = s.dead[i].Load()
+	}
+	for i, d := range doubts {
+		c.Doubts[string(d)] = s.doubts[i].Load()
+	}
+	return c
+}
+
+// answered counts an answer that is stored.
+func (s *Stats) answered(a answer) {
+	if a.cause == nil {
+		s.records.Add(1)
+		return
+	}
+	if i := slices.Index(deadReasons[:], a.cause.reason); i >= 0 {
+		s.dead[i].Add(1)
+	}
+}
+
+// group counts a look-up of n openids.
+func (s *Stats) group(n int) {
+	s.groups.Add(1)
+	s.openids.Add(int64(n))
+}
+
+// doubted counts an answer that contradicts itself.
+func (s *Stats) doubted(d match.Doubt) {
+	if i := slices.Index(doubts[:], d); i >= 0 {
+		s.doubts[i].Add(1)
+	}
+}

@@ -15,7 +15,7 @@ func newConfigCommand(a *app) *cobra.Command {
 		Short: "Write, check or show the configuration",
 	}
 	group(c)
-	c.AddCommand(newConfigCheckCommand(a))
+	c.AddCommand(newConfigCheckCommand(a), newConfigInitCommand(a), newConfigShowCommand(a))
 	return c
 }
 

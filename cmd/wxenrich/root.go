@@ -41,6 +41,8 @@ or not found, 130 interrupted.`,
 	group(root)
 	root.AddCommand(
 		newConfigCommand(a),
+		newPublishCommand(a),
+		newTailCommand(a),
 		newVersionCommand(a),
 	)
 	return root

@@ -55,13 +55,14 @@ func (l *loader) overrides(path, section string) bool {
 func (l *loader) checkToken(path string, a *Account) {
 	p := func(key string) string { return join(path, key) }
 	ours := a.Token.Source == "stable" || a.Token.Source == "classic"
+	known := ours || a.Token.Path+a.Token.URL+a.Token.Env != ""
 	secrets := a.SecretFile != "" || a.SecretEnv != ""
 	switch {
 	case ours && !secrets:
 		l.wrong(p("secret_file"), "is missing: want secret_file or secret_env, since token.source is %s", a.Token.Source)
 	case a.SecretFile != "" && a.SecretEnv != "":
 		l.wrong(p("secret_env"), "is set beside secret_file: want one of them")
-	case !ours && secrets:
+	case known && !ours && secrets:
 		l.warn(p("token.source"), "is %s: the account's secret is not used", a.Token.Source)
 	}
 	l.checkSecretFile(p("secret_file"), a.SecretFile)
@@ -133,19 +134,20 @@ func (l *loader) checkURL(path, s string, query bool) {
 // checkShared finds accounts that would get in each other's way.
 func (l *loader) checkShared() {
 	appids, subjects, durables := map[string]string{}, map[string]string{}, map[string]string{}
-	once := func(seen map[string]string, key, path, what string) {
-		if first, ok := seen[key]; ok {
-			l.fault(path, l.where(path), "%s is %s too: %s", key, first, what)
-			return
+	once := func(seen map[string]string, key, path, what string) bool {
+		first, again := seen[key]
+		if again {
+			l.wrong(path, "%s is %s too: %s", key, first, what)
+		} else {
+			seen[key] = path
 		}
-		seen[key] = path
+		return !again
 	}
 	for i := range l.cfg.Accounts {
 		a, path := &l.cfg.Accounts[i], accountPath(i)
-		if !events.ValidAppID(a.AppID) {
+		if !events.ValidAppID(a.AppID) || !once(appids, a.AppID, path+".appid", "want each account once") {
 			continue
 		}
-		once(appids, a.AppID, path+".appid", "want each account once")
 		in := a.Resolve()
 		for _, s := range in.Subjects {
 			once(subjects, s, path+".input.subject", "a subject without {appid} belongs to one account")

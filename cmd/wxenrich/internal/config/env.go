@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,20 +33,22 @@ func (l *loader) env() {
 // the file's, without a gap.
 func (l *loader) envAccounts() {
 	highest := -1
-	for name := range l.environ {
+	var vars []string
+	for _, name := range l.names {
 		if m := accountVar.FindStringSubmatch(name); m != nil {
 			n, _ := strconv.Atoi(m[1])
 			highest = max(highest, n)
+			vars = append(vars, name)
 		}
 	}
 	for i := len(l.accounts); i <= highest; i++ {
 		prefix := Variable(accountPath(i)) + "_"
-		used := false
-		for name := range l.environ {
-			used = used || strings.HasPrefix(name, prefix)
-		}
-		if !used {
+		ofThis := func(name string) bool { return strings.HasPrefix(name, prefix) }
+		if !slices.ContainsFunc(vars, ofThis) {
 			l.fault("accounts", "", "%sACCOUNTS_%d_… is set but no %s…: number the accounts from 0 without a gap", EnvPrefix, highest, prefix)
+			for _, name := range vars {
+				l.used[name] = true // one fault is enough
+			}
 			return
 		}
 		l.accounts = append(l.accounts, accountSource{})

@@ -67,7 +67,7 @@ func (l *loader) section(n *yaml.Node, v reflect.Value, path string) {
 		j := slices.IndexFunc(known, func(c child) bool { return c.key == key.Value })
 		switch {
 		case j < 0:
-			l.fault(path, l.at(key), "%s", unknownKey(key.Value, known, reflect.ValueOf(l.cfg).Elem()))
+			l.fault(path, l.at(key), "%s", unknownKey(key.Value, known))
 		case seen[key.Value]:
 			l.fault(p, l.at(key), "is there twice")
 		case section(known[j].value):
@@ -183,14 +183,16 @@ func kindName(n *yaml.Node) string {
 
 // unknownKey says what the key may have been: one of its neighbours, else one
 // of another section. The value beside it is not shown, it may be a secret.
-func unknownKey(key string, known []child, root reflect.Value) string {
+func unknownKey(key string, known []child) string {
 	problem := fmt.Sprintf("unknown key %q", key)
 	if near := suggest.Nearest(key, keys(known)); near != "" {
 		return fmt.Sprintf("%s: did you mean %s?", problem, near)
 	}
 	elsewhere := ""
-	leaves(root, "", func(l leaf) {
-		if elsewhere == "" && strings.HasSuffix(l.path, "."+key) {
+	sample := Config{Accounts: []Account{{}}}
+	leaves(reflect.ValueOf(&sample).Elem(), "", func(l leaf) {
+		general := elsewhere == "" || strings.HasPrefix(elsewhere, "accounts[") // the accounts come first
+		if general && strings.HasSuffix(l.path, "."+key) {
 			elsewhere = l.path
 		}
 	})

@@ -103,6 +103,7 @@ func (l *loader) readAccounts() {
 		a.inherit(l.cfg)
 		if src.node != nil {
 			l.source = src.file
+			l.cfg.origins[accountPath(i)] = Origin{"file", l.at(src.node)}
 			l.section(src.node, v, accountPath(i))
 		}
 		leaves(v, accountPath(i), l.variable)
@@ -119,8 +120,15 @@ func (l *loader) set(v reflect.Value, text, path string, o Origin) {
 
 func (l *loader) at(n *yaml.Node) string { return fromFile(l.source, n.Line).Where }
 
-// where says who set a path, as far as somebody did.
-func (l *loader) where(path string) string { return l.cfg.Origin(path).Where }
+// where says who set a path, as far as somebody did; for what an account does
+// not say, where the account is.
+func (l *loader) where(path string) string {
+	if o := l.cfg.Origin(path); o.Where != "" {
+		return o.Where
+	}
+	account, _, _ := strings.Cut(path, ".")
+	return l.cfg.origins[account].Where
+}
 
 // fault keeps the first thing that is wrong with a key: what follows from it
 // would only confuse.

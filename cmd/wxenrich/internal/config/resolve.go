@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // Resolved is an account's end of the input with its appid filled in.
@@ -77,13 +78,13 @@ var ErrNoSecret = errors.New("the account has neither secret_file nor secret_env
 
 // Secret reads the AppSecret anew, so that a changed file counts at once.
 // getenv is os.Getenv. The error never holds the secret.
-func (a *Account) Secret(getenv func(string) string) (string, error) {
+func (a *Account) Secret(getenv func(string) string) (wechat.Secret, error) {
 	switch {
 	case a.SecretFile != "":
 		return ReadSecret(a.SecretFile)
 	case a.SecretEnv != "":
 		if s := strings.TrimSpace(getenv(a.SecretEnv)); s != "" {
-			return s, nil
+			return wechat.Secret(s), nil
 		}
 		return "", fmt.Errorf("secret_env: the variable %s is not set", a.SecretEnv)
 	}
@@ -91,7 +92,7 @@ func (a *Account) Secret(getenv func(string) string) (string, error) {
 }
 
 // ReadSecret reads a file that holds one secret and perhaps a line end.
-func ReadSecret(path string) (string, error) {
+func ReadSecret(path string) (wechat.Secret, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
@@ -100,5 +101,5 @@ func ReadSecret(path string) (string, error) {
 	if s == "" {
 		return "", fmt.Errorf("%s is empty", path)
 	}
-	return s, nil
+	return wechat.Secret(s), nil
 }

@@ -1,14 +1,21 @@
 // Package suggest finds the word somebody probably meant.
 package suggest
 
-// Nearest returns the candidate with the smallest edit distance to word, or ""
-// when none is near enough to be a likely slip: at most a third of the word's
-// bytes, and at least two, may differ.
+import "strings"
+
+// Nearest returns the candidate with the smallest edit distance to word, at most
+// a third of the word's bytes and at least two; else one that begins with the
+// word; else "".
 func Nearest(word string, candidates []string) string {
 	best, limit := "", max(2, len(word)/3)
 	for _, c := range candidates {
 		if d := distance(word, c); d <= limit && d < len(word) {
 			best, limit = c, d-1
+		}
+	}
+	for _, c := range candidates {
+		if best == "" && len(word) > 2 && strings.HasPrefix(c, word) {
+			best = c
 		}
 	}
 	return best

@@ -15,6 +15,7 @@ func TestNearest(t *testing.T) {
 		"windowmax":  "window_max",
 		"secretfile": "secret_file",
 		"szie":       "size",
+		"secret":     "secret_file",
 		"colour":     "",
 		"":           "",
 		"xy":         "",

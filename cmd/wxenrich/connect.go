@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// natsFlags adds the nats CLI's connection flags to a command.
+func natsFlags(c *cobra.Command) *natsconn.Settings {
+	s := natsconn.Register(c.Flags())
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return natsconn.Contexts(), cobra.ShellCompDirectiveDefault
+	}
+	if err := c.RegisterFlagCompletionFunc("context", complete); err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// natsSettings lays the flags over the environment over the configuration.
+func (a *app) natsSettings(flags *natsconn.Settings, cfg *config.Config, log *slog.Logger) (natsconn.Settings, error) {
+	file, err := fileSettings(cfg)
+	if err != nil {
+		return natsconn.Settings{}, err
+	}
+	s := natsconn.Merge(*flags, natsconn.Env(a.getenv), file)
+	s.Log = log
+	return s, nil
+}
+
+// fileSettings is the nats section. Where a server is embedded, it is at the
+// address where it listens, for whoever is not the process it runs in.
+func fileSettings(cfg *config.Config) (natsconn.Settings, error) {
+	n := cfg.NATS
+	s := natsconn.Settings{
+		URL:     n.URL,
+		Context: n.Context,
+		Auth:    natsconn.Auth{Creds: n.Creds, NKey: n.NKey, User: n.User},
+		TLS:     natsconn.TLS{CA: n.TLSCA, Cert: n.TLSCert, Key: n.TLSKey},
+	}
+	if n.Embedded {
+		s.URL = "nats://" + n.Listen
+	}
+	if n.Context != "" && cfg.Origin("nats.url").Layer == "default" {
+		s.URL = "" // the context's own
+	}
+	for _, f := range []struct {
+		key, path string
+		to        *string
+	}{{"nats.password_file", n.PasswordFile, &s.Auth.Password}, {"nats.token_file", n.TokenFile, &s.Auth.Token}} {
+		if f.path == "" {
+			continue
+		}
+		text, err := config.ReadSecret(f.path)
+		if err != nil {
+			return s, usage("%s: %w", f.key, err)
+		}
+		*f.to = text.Reveal()
+	}
+	return s, nil
+}
+
+// dialNATS connects a command that somebody waits for.
+func (a *app) dialNATS(ctx context.Context, flags *natsconn.Settings, cfg *config.Config, name string) (*natsconn.Conn, error) {
+	log, err := a.logger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.natsSettings(flags, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := natsconn.Connect(ctx, s, "wxenrich "+name)
+	if gone, ok := errors.AsType[*natsconn.NoServerError](err); ok {
+		return nil, failed("no NATS server at %s", gone.Where).
+			hint("start one, or run \"wxenrich demo\", which has its own; --server or NATS_URL names another")
+	}
+	if errors.Is(err, nats.ErrAuthorization) {
+		return nil, failed("%w", err).hint("say who you are with --creds, --nkey, --user or --context, or their NATS_ variables")
+	}
+	return nc, err
+}
+
+// missingStream says what to do when there is no stream for a subject, or none
+// of a name; subjects is what it should listen to.
+func missingStream(err error, what, name string, subjects []string) error {
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound):
+		return failed("%s", what).
+			hint("\"wxenrich run\" creates it with \"manage: create\"").
+			hint("or: nats stream add %s --subjects %q --defaults", name, strings.Join(subjects, ","))
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		return failed("JetStream is not on at this server, or not for this user: %w", err).
+			hint("start it with \"nats-server --jetstream\"")
+	}
+	return err
+}
+
+// oneAccount is the account a command is about: the one that --appid names, else
+// the only one there is.
+func oneAccount(cfg *config.Config, appid string) (*config.Account, error) {
+	switch {
+	case appid != "":
+		return cfg.Anyone(appid), nil
+	case len(cfg.Accounts) == 1:
+		return &cfg.Accounts[0], nil
+	case len(cfg.Accounts) == 0:
+		return nil, usage("--appid is missing, and the configuration has no account")
+	}
+	return nil, usage("--appid is missing: one of %s", strings.Join(cfg.AppIDs(), ", "))
+}
+
+// inputSubjects is what a stream of the account's events has to listen to.
+func inputSubjects(account *config.Account) []string {
+	ownStream := strings.Contains(account.Input.Stream, "{appid}")
+	var out []string
+	for _, s := range account.Input.Subject {
+		t, err := events.ParseTemplate(s, "appid")
+		if err != nil {
+			continue // Load has refused it
+		}
+		for _, subject := range t.StreamSubjects(ownStream, account.AppID) {
+			if !slices.Contains(out, subject) {
+				out = append(out, subject)
+			}
+		}
+	}
+	return out
+}

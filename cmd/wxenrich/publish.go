@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// publishFlags is what the command line says.
+type publishFlags struct {
+	nats                 *natsconn.Settings
+	appid, kind, subject string
+	file                 string
+	json, msgpack        bool
+	dedupe               bool
+}
+
+func newPublishCommand(a *app) *cobra.Command {
+	var p publishFlags
+	c := &cobra.Command{
+		Use:   "publish [OPENID…]",
+		Short: "Put openids into the stream of events",
+		Long: `Publishes one event for each openid from the arguments, a file or standard
+input (one in a line; empty lines and what follows a # are skipped), to the
+account's input subject, and waits until the stream has stored them all.
+Lines that are no openid are reported by number, and the exit code is 1.`,
+		Example: `  wxenrich publish --appid wx0123456789abcdef oABCDEFGHIJKLMNOPQRSTUVWXYZ0
+  wxenrich publish --file openids.txt --json
+  cut -d, -f1 followers.csv | wxenrich publish --type SCAN --msgpack`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return publish(c.Context(), a, p, args)
+		},
+	}
+	p.nats = natsFlags(c)
+	a.appidFlag(c, &p.appid, "account of the openids (default the only one configured)")
+	f := c.Flags()
+	f.StringVar(&p.kind, "type", "", "type of the events (default the subject's last word)")
+	f.StringVar(&p.subject, "subject", "", "subject to publish to (default from the configuration's input)")
+	f.StringVarP(&p.file, "file", "f", "", "file with one openid in a line, - for standard input")
+	f.BoolVar(&p.json, "json", false, "publish {\"openid\":…} rather than the bare openid")
+	f.BoolVar(&p.msgpack, "msgpack", false, "publish the same as msgpack")
+	f.BoolVar(&p.dedupe, "dedupe", true, "publish an openid that occurs again only once")
+	register(c, "type", "subscribe", "unsubscribe", "SCAN")
+	return c
+}
+
+func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
+	if p.json && p.msgpack {
+		return usage("--json and --msgpack: want one of them")
+	}
+	cfg, err := a.load(false)
+	if err != nil {
+		return err
+	}
+	account, err := oneAccount(cfg, p.appid)
+	if err != nil {
+		return err
+	}
+	if !events.ValidAppID(account.AppID) {
+		return usage("--appid %q: want 1 to 64 of A-Z a-z 0-9 _ -", account.AppID)
+	}
+	subject, inBody, err := p.target(account)
+	if err != nil {
+		return err
+	}
+	source, closeSource, err := p.source(a, args)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
+	nc, err := a.dialNATS(ctx, p.nats, cfg, "publish")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	q, err := newPublishQueue(nc, subject)
+	if err != nil {
+		return err
+	}
+	stats, err := publishLines(ctx, a, q, lines{source: source, dedupe: p.dedupe}, p.encoder(inBody))
+	if err != nil {
+		in := account.Resolve()
+		return missingStream(nc.Explain(err), "no stream stores "+subject, in.Stream, inputSubjects(account))
+	}
+	return stats.report(a, subject)
+}
+
+// target is the subject, and the type when the body has to state it.
+func (p publishFlags) target(account *config.Account) (subject, inBody string, err error) {
+	subjects := account.Resolve().Subjects
+	subject = subjects[0]
+	if p.subject != "" {
+		subject = p.subject
+	} else if p.kind != "" {
+		for _, s := range subjects {
+			if strings.HasSuffix(s, "."+p.kind) {
+				return s, "", nil
+			}
+		}
+	}
+	if p.kind == "" || strings.HasSuffix(subject, "."+p.kind) {
+		return subject, "", nil
+	}
+	if !p.json && !p.msgpack {
+		return "", "", usage("%s does not end in %s, and a bare openid cannot say its type", subject, p.kind).
+			hint("add --json or --msgpack, or name a subject with --subject")
+	}
+	return subject, p.kind, nil
+}
+
+// source is where the openids come from.
+func (p publishFlags) source(a *app, args []string) (io.Reader, func(), error) {
+	nothingToClose := func() {}
+	switch {
+	case len(args) > 0 && p.file != "":
+		return nil, nil, usage("openids both as arguments and from --file: want one of them")
+	case len(args) > 0:
+		return strings.NewReader(strings.Join(args, "\n")), nothingToClose, nil
+	case p.file != "" && p.file != "-":
+		f, err := os.Open(p.file)
+		if err != nil {
+			return nil, nil, usage("%w", err)
+		}
+		return f, func() { f.Close() }, nil
+	case a.inTTY && p.file == "":
+		return nil, nil, usage("no openids: want them as arguments, from --file, or on standard input")
+	}
+	return a.in, nothingToClose, nil
+}
+
+// publishStats is what became of the lines.
+type publishStats struct{ published, repeated, bad int }
+
+func publishLines(ctx context.Context, a *app, q *publishQueue, in lines, encode func(string) ([]byte, string)) (publishStats, error) {
+	var s publishStats
+	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
+	defer progress.Done()
+	for line, err := range in.all() {
+		switch {
+		case err != nil:
+			return s, err
+		case ctx.Err() != nil:
+			return s, fmt.Errorf("stopped after %d events: %w", s.published, ctx.Err())
+		case line.repeated:
+			s.repeated++
+			continue
+		case !events.ValidOpenID(line.openid):
+			if s.bad++; s.bad <= maxBadLines {
+				progress.Done()
+				fmt.Fprintf(a.err, "line %d: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -\n", line.number)
+			}
+			continue
+		}
+		data, contentType := encode(line.openid)
+		if err := q.publish(ctx, line.number, data, contentType); err != nil {
+			return s, fmt.Errorf("after %d events: %w", q.acked, err)
+		}
+		s.published++
+		progress.Show(time.Now(), "%d published, %d stored", s.published, q.acked)
+	}
+	if err := q.wait(ctx, 0); err != nil {
+		return s, fmt.Errorf("after %d events: %w", q.acked, err)
+	}
+	return s, nil
+}
+
+// maxBadLines is how many are worth a line each: the wrong column of a big file
+// would otherwise print all of it.
+const maxBadLines = 20
+
+func (s publishStats) report(a *app, subject string) error {
+	if s.published > 0 {
+		more := ""
+		if s.repeated > 0 {
+			more = fmt.Sprintf(", %d repeated openids skipped", s.repeated)
+		}
+		if _, err := fmt.Fprintf(a.out, "published %d events to %s%s\n", s.published, subject, more); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.bad > 0:
+		return failed("%d lines are not openids, %d were published", s.bad, s.published)
+	case s.published == 0:
+		return nothing("nothing to publish")
+	}
+	return nil
+}

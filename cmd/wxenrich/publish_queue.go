@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+const (
+	// inFlight is how many publishes wait for the stream at once: enough to hide
+	// the round trip, few enough to stop soon.
+	inFlight = 512
+
+	// storeTimeout outlasts the election of a stream's new leader (4–9 s).
+	storeTimeout = 15 * time.Second
+)
+
+// publishQueue publishes asynchronously and counts what the stream has stored.
+// It is for one goroutine.
+type publishQueue struct {
+	js      jetstream.JetStream
+	subject string
+	run     string // makes message ids unique to this run
+	pending []jetstream.PubAckFuture
+	acked   int
+}
+
+func newPublishQueue(nc *natsconn.Conn, subject string) (*publishQueue, error) {
+	js, err := nc.JetStream(jetstream.WithPublishAsyncMaxPending(2*inFlight), jetstream.WithPublishAsyncTimeout(storeTimeout))
+	return &publishQueue{js: js, subject: subject, run: nuid.Next()}, err
+}
+
+// publish sends one event. The first is waited for, so that a missing stream is
+// known before a million lines are read.
+func (q *publishQueue) publish(ctx context.Context, line int, data []byte, contentType string) error {
+	m := nats.NewMsg(q.subject)
+	m.Data = data
+	// The id makes it safe to publish again what may have been stored.
+	m.Header[events.HeaderMsgID] = []string{q.run + "-" + strconv.Itoa(line)}
+	m.Header[events.HeaderContentType] = []string{contentType}
+	if q.acked == 0 && len(q.pending) == 0 {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		if _, err := q.js.PublishMsg(ctx, m); err != nil {
+			return err
+		}
+		q.acked++
+		return nil
+	}
+	future, err := q.js.PublishMsgAsync(m)
+	if err != nil {
+		return err
+	}
+	q.pending = append(q.pending, future)
+	if len(q.pending) >= inFlight {
+		return q.wait(ctx, inFlight/2)
+	}
+	return nil
+}
+
+// wait waits until no more than left publishes are without an answer. One that
+// failed is published once more: after a disconnect nobody knows.
+func (q *publishQueue) wait(ctx context.Context, left int) error {
+	for len(q.pending) > left {
+		f := q.pending[0]
+		select {
+		case <-f.Ok():
+		case <-f.Err():
+			ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+			_, err := q.js.PublishMsg(ctx, f.Msg(), jetstream.WithRetryAttempts(int(storeTimeout/(250*time.Millisecond))))
+			cancel()
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		q.pending = q.pending[1:]
+		q.acked++
+	}
+	return nil
+}
+
+// encoder makes the body of an event and its content type; kind is stated when
+// the subject does not.
+func (p publishFlags) encoder(kind string) func(openid string) ([]byte, string) {
+	type body struct {
+		OpenID string `json:"openid" msgpack:"openid"`
+		Type   string `json:"type,omitempty" msgpack:"type,omitempty"`
+	}
+	marshal, contentType := json.Marshal, events.JSON.ContentType()
+	switch {
+	case p.msgpack:
+		marshal, contentType = msgpack.Marshal, events.Msgpack.ContentType()
+	case !p.json:
+		return func(openid string) ([]byte, string) { return []byte(openid), "text/plain" }
+	}
+	return func(openid string) ([]byte, string) {
+		data, err := marshal(body{openid, kind})
+		if err != nil {
+			panic(err) // two strings always marshal
+		}
+		return data, contentType
+	}
+}
+
+// lines reads openids, one in a line.
+type lines struct {
+	source io.Reader
+	dedupe bool
+}
+
+// line is one that is not empty.
+type line struct {
+	number   int
+	openid   string
+	repeated bool // and to be skipped for that
+}
+
+// all yields the lines; an error ends them.
+func (l lines) all() iter.Seq2[line, error] {
+	return func(yield func(line, error) bool) {
+		seen := map[string]struct{}{}
+		in := bufio.NewScanner(l.source)
+		for number := 1; in.Scan(); number++ {
+			text, _, _ := strings.Cut(in.Text(), "#")
+			if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text == "" {
+				continue
+			}
+			_, repeated := seen[text]
+			if l.dedupe && len(text) <= maxSeen {
+				seen[text] = struct{}{}
+			}
+			if !yield(line{number, text, repeated}, nil) {
+				return
+			}
+		}
+		if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
+			yield(line{}, errors.New("a line is longer than 64 KiB: want one openid in a line"))
+		} else if err != nil {
+			yield(line{}, err)
+		}
+	}
+}
+
+// maxSeen is longer than any openid: what is longer is not worth remembering.
+const maxSeen = 64

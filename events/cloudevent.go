@@ -117,6 +117,10 @@ func (d *Decoder) ceData(e *Event, form media, data []byte) *Rejection {
 	return d.payload(e, form, data, false)
 }
 
+func isBinaryCloudEvent(h nats.Header) bool {
+	return len(h["ce-specversion"]) > 0 || len(h["Ce-Specversion"]) > 0
+}
+
 // ceHeader reads an attribute's header: lower case by the binding for NATS,
 // as HTTP writes it when a bridge made it. Values are percent-encoded as in
 // the binding for HTTP.

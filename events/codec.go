@@ -8,7 +8,7 @@ import "time"
 type codec interface {
 	openMap(b []byte) []byte
 	closeMap(b []byte, start, n int) []byte // start: len(b) before openMap; n: keys written since
-	key(b []byte, k string) []byte
+	key(b []byte, k string) []byte          // k is one of our own
 	text(b []byte, s string) []byte
 	instant(b []byte, t time.Time, micros bool) []byte
 	integer(b []byte, n int64) []byte

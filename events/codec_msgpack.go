@@ -93,7 +93,7 @@ func closeMsgpack(b []byte, start, n int, fix, code16 byte) []byte {
 	return b
 }
 
-func appendMsgpackString(b []byte, s string) []byte {
+func appendMsgpackString[T string | []byte](b []byte, s T) []byte {
 	switch n := len(s); {
 	case n < 32:
 		b = append(b, mpFixStr|byte(n))

@@ -66,12 +66,7 @@ type headerParser struct {
 	err error
 }
 
-func (p *headerParser) text(name string) string {
-	if v := p.h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
+func (p *headerParser) text(name string) string { return p.h.Get(name) }
 
 func (p *headerParser) fault(name, want string) {
 	if p.err == nil {

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/nats-io/nats.go"
 )
 
 // DefaultMaxPayload is the largest input that is looked into, in bytes.
@@ -78,12 +75,12 @@ func (d *Decoder) Decode(m Message) (Event, error) {
 		e.Type = m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]
 	}
 	if e.ID == "" {
-		id, ok := cleanID(header(m.Header, HeaderMsgID))
+		id, ok := cleanID(m.Header.Get(HeaderMsgID))
 		if !ok && rejection == nil {
 			rejection = undecodable("the " + HeaderMsgID + " header is no usable id")
 		}
 		if e.ID = id; !ok || id == "" {
-			e.ID = m.Stream + "-" + strconv.FormatUint(m.Seq, 10)
+			e.ID = m.Source.eventID()
 		}
 	}
 	if rejection != nil {
@@ -104,8 +101,8 @@ func (d *Decoder) read(e *Event, m Message) *Rejection {
 	if len(m.Header) == 0 {
 		return d.payload(e, mediaUnknown, data, true)
 	}
-	form := mediaType(header(m.Header, HeaderContentType))
-	if form != mediaCloudEvent && ceHeader(m.Header, "specversion") != "" {
+	form := mediaType(contentType(m.Header))
+	if form != mediaCloudEvent && isBinaryCloudEvent(m.Header) {
 		return d.binaryCloudEvent(e, form, m.Header, data)
 	}
 	return d.payload(e, form, data, true)
@@ -185,18 +182,4 @@ func (e *Event) readText(data []byte) *Rejection {
 		return undecodable("text holds invalid UTF-8")
 	}
 	return e.setOpenID(string(data))
-}
-
-// header reads one in the spelling it is documented by, else in lower case.
-func header(h nats.Header, name string) string {
-	if len(h) == 0 {
-		return ""
-	}
-	v := h[name]
-	if len(v) == 0 {
-		if v = h[strings.ToLower(name)]; len(v) == 0 {
-			return ""
-		}
-	}
-	return v[0]
 }

@@ -36,8 +36,8 @@ type Source struct {
 // and stored time, and the replay's id if there is one. The time is part of it
 // because a server that lost its tail in a power cut uses a sequence again.
 func (s Source) MsgID(replay string) string {
-	b := make([]byte, 0, len(s.Stream)+len(replay)+44)
-	b = append(b, s.Stream...)
+	var room [96]byte
+	b := append(room[:0], s.Stream...)
 	b = append(b, ':')
 	b = strconv.AppendUint(b, s.Seq, 10)
 	b = append(b, ':')
@@ -47,6 +47,14 @@ func (s Source) MsgID(replay string) string {
 		b = append(b, replay...)
 	}
 	return string(b)
+}
+
+// eventID is the id of an event whose producer gave it none.
+func (s Source) eventID() string {
+	var room [64]byte
+	b := append(room[:0], s.Stream...)
+	b = append(b, '-')
+	return string(strconv.AppendUint(b, s.Seq, 10))
 }
 
 // Message is an input as it is stored: what a Decoder reads.

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"errors"
 	"unicode/utf8"
 
@@ -10,9 +11,24 @@ import (
 var errSyntax = errors.New("is not valid JSON")
 
 // checkJSON reports whether data is one JSON value of no more than depth
-// levels and all UTF-8. The scan for depth comes first because gjson.Valid
-// recurses. Nothing is allocated.
+// levels and all UTF-8. Depth comes first because gjson.Valid recurses; most
+// payloads have fewer brackets than levels are allowed, which is quick to
+// count. Nothing is allocated.
 func checkJSON(data []byte, depth int) error {
+	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) > depth && jsonDepth(data) > depth {
+		return errDeep
+	}
+	if !gjson.ValidBytes(data) {
+		return errSyntax
+	}
+	if !utf8.Valid(data) {
+		return errUTF8
+	}
+	return nil
+}
+
+// jsonDepth is how deep data nests at most, if it is valid.
+func jsonDepth(data []byte) (deepest int) {
 	level, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -22,18 +38,11 @@ func checkJSON(data []byte, depth int) error {
 			quoted = !quoted
 		case quoted:
 		case c == '{' || c == '[':
-			if level++; level > depth {
-				return errDeep
-			}
+			level++
+			deepest = max(deepest, level)
 		case c == '}' || c == ']':
 			level--
 		}
 	}
-	if !gjson.ValidBytes(data) {
-		return errSyntax
-	}
-	if !utf8.Valid(data) {
-		return errUTF8
-	}
-	return nil
+	return deepest
 }

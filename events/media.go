@@ -1,6 +1,10 @@
 package events
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
 
 // media is what a Content-Type makes of a payload.
 type media uint8
@@ -63,4 +67,12 @@ func sniff(data []byte) media {
 		break
 	}
 	return mediaText
+}
+
+// contentType is the header in either spelling that is in use.
+func contentType(h nats.Header) string {
+	if v := h[HeaderContentType]; len(v) > 0 {
+		return v[0]
+	}
+	return h.Get("content-type")
 }

@@ -45,12 +45,12 @@ func DecodeRecord(data []byte, f Format) (Record, error) {
 // Content-Type names, else in the one it looks like, and the headers that say
 // more than the body.
 func ParseRecord(h nats.Header, data []byte) (Record, error) {
-	if schema := header(h, HeaderSchema); schema != "" {
+	if schema := h.Get(HeaderSchema); schema != "" {
 		if err := checkSchema(schema); err != nil {
 			return Record{}, err
 		}
 	}
-	f, ok := FormatOf(header(h, HeaderContentType))
+	f, ok := FormatOf(contentType(h))
 	if !ok {
 		switch sniff(data) {
 		case mediaJSON:
@@ -65,7 +65,7 @@ func ParseRecord(h nats.Header, data []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if hop := header(h, HeaderHop); hop != "" {
+	if hop := h.Get(HeaderHop); hop != "" {
 		if r.Hop, err = strconv.Atoi(hop); err != nil || r.Hop < 0 {
 			return Record{}, fmt.Errorf("events: header %s: want a count", HeaderHop)
 		}

@@ -11,7 +11,7 @@ import (
 // Append appends the record to b. It fails only on a Value that is none.
 func (r *Record) Append(b []byte, f Format) ([]byte, error) {
 	w := mapWriter{codec: codecOf(f), b: b}
-	start := w.open()
+	top := w.open()
 	w.text("schema", SchemaV1)
 	w.text("id", r.Event.ID)
 	w.text("appid", r.Event.AppID)
@@ -22,13 +22,17 @@ func (r *Record) Append(b []byte, f Format) ([]byte, error) {
 	w.instant("fetched_at", r.FetchedAt, true)
 	w.text("source", r.Source)
 	w.text("replay", r.Replay)
-	w.nested("event", r.Event.write)
+	outer := w.begin("event")
+	r.Event.write(&w)
+	w.end(outer)
 	if !r.User.Raw.IsZero() {
 		w.value("user", r.User.Raw)
 	} else if r.User.OpenID != "" {
-		w.nested("user", r.User.write)
+		outer := w.begin("user")
+		r.User.write(&w)
+		w.end(outer)
 	}
-	w.close(start)
+	w.end(top)
 	if w.err != nil {
 		return b, fmt.Errorf("record: %w", w.err)
 	}
@@ -82,31 +86,33 @@ func (u *User) write(w *mapWriter) {
 type mapWriter struct {
 	codec codec
 	b     []byte
-	n     int // keys in the open map
+	now   openMap
 	err   error
 }
 
-func (w *mapWriter) open() (start int) {
-	start = len(w.b)
+// openMap is a map that is being written: where it begins and its keys so far.
+type openMap struct{ start, keys int }
+
+// open begins a map and says which one was open before.
+func (w *mapWriter) open() (outer openMap) {
+	outer, w.now = w.now, openMap{start: len(w.b)}
 	w.b = w.codec.openMap(w.b)
-	return start
+	return outer
 }
 
-func (w *mapWriter) close(start int) { w.b = w.codec.closeMap(w.b, start, w.n) }
+func (w *mapWriter) begin(k string) (outer openMap) {
+	w.key(k)
+	return w.open()
+}
+
+func (w *mapWriter) end(outer openMap) {
+	w.b = w.codec.closeMap(w.b, w.now.start, w.now.keys)
+	w.now = outer
+}
 
 func (w *mapWriter) key(k string) {
-	w.n++
+	w.now.keys++
 	w.b = w.codec.key(w.b, k)
-}
-
-func (w *mapWriter) nested(k string, write func(*mapWriter)) {
-	w.key(k)
-	outer := w.n
-	w.n = 0
-	start := w.open()
-	write(w)
-	w.close(start)
-	w.n = outer
 }
 
 func (w *mapWriter) text(k, s string) {
@@ -195,6 +201,7 @@ func (w *headerWriter) set(name, value string) {
 
 func (w *headerWriter) source(s Source) {
 	w.set(HeaderSrcStream, s.Stream)
+	var room [32]byte
 	w.set(HeaderSrcSeq, strconv.FormatUint(s.Seq, 10))
-	w.set(HeaderSrcTime, string(appendTime(make([]byte, 0, 30), s.Time, false)))
+	w.set(HeaderSrcTime, string(appendTime(room[:0], s.Time, false)))
 }

@@ -138,7 +138,7 @@ func appendToken(b []byte, value string) []byte {
 	start := len(b)
 	b = append(b, value...)
 	for i := start; i < len(b); i++ {
-		if !tokenByte(b[i]) {
+		if !tokenByte[b[i]] {
 			b[i] = '_'
 		}
 	}

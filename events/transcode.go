@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"time"
@@ -60,42 +61,22 @@ func skipSpace(s []byte, i int) int {
 }
 
 func msgpackFromString(b, s []byte, i int) ([]byte, int) {
-	escaped := false
-	end := i + 1
-	for s[end] != '"' {
+	start := i + 1
+	end := start + bytes.IndexByte(s[start:], '"')
+	if bytes.IndexByte(s[start:end], '\\') < 0 {
+		return appendMsgpackString(b, s[start:end]), end + 1
+	}
+	for end = start; s[end] != '"'; end++ {
 		if s[end] == '\\' {
-			escaped = true
 			end++
 		}
-		end++
 	}
-	if escaped {
-		return appendMsgpackString(b, gjson.Parse(string(s[i:end+1])).Str), end + 1
-	}
-	return appendMsgpackString(b, string(s[i+1:end])), end + 1
+	return appendMsgpackString(b, gjson.Parse(string(s[i:end+1])).Str), end + 1
 }
 
 func msgpackFromNumber(b, s []byte) []byte {
-	if len(s) < 18 { // cannot overflow: the common case, without a string
-		n, digits := int64(0), s
-		if s[0] == '-' {
-			digits = s[1:]
-		}
-		for k, c := range digits {
-			if c < '0' {
-				break
-			}
-			if c > '9' {
-				break
-			}
-			n = n*10 + int64(c-'0')
-			if k == len(digits)-1 {
-				if s[0] == '-' {
-					n = -n
-				}
-				return appendMsgpackInt(b, n)
-			}
-		}
+	if n, ok := shortInteger(s); ok {
+		return appendMsgpackInt(b, n)
 	}
 	switch k, bits := jsonNumber(string(s)); k {
 	case integer:
@@ -109,6 +90,25 @@ func msgpackFromNumber(b, s []byte) []byte {
 		}
 		return appendMsgpackFloat(b, f)
 	}
+}
+
+// shortInteger reads the common number, which is no fraction and cannot
+// overflow, without making a string of it.
+func shortInteger(s []byte) (n int64, ok bool) {
+	if len(s) > 18 {
+		return 0, false
+	}
+	digits := bytes.TrimPrefix(s, []byte("-"))
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if len(digits) < len(s) {
+		n = -n
+	}
+	return n, true
 }
 
 // jsonFromMsgpack appends the msgpack value at s[i:] as JSON and says where it

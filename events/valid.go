@@ -45,14 +45,18 @@ func ValidStreamName(s string) bool {
 
 func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-func tokenByte(c byte) bool {
-	return letter(c) || '0' <= c && c <= '9' || c == '_' || c == '-'
-}
+// tokenByte says which bytes an id may have, and so a subject's token.
+var tokenByte = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = letter(byte(c)) || '0' <= c && c <= '9' || c == '_' || c == '-'
+	}
+	return t
+}()
 
 // badByte is the index of the first byte outside [A-Za-z0-9_-], or -1.
 func badByte(s string) int {
 	for i := range len(s) {
-		if !tokenByte(s[i]) {
+		if !tokenByte[s[i]] {
 			return i
 		}
 	}

@@ -73,10 +73,13 @@ var (
 // keep, and knows no entities but XML's own five.
 func parsePush(data []byte) (p push, err error) {
 	dec := xml.NewDecoder(bytes.NewReader(data))
-	depth := 0
+	depth, complete := 0, false
 	var into *string
 	for {
 		tok, err := dec.Token()
+		if complete && errors.Is(err, io.EOF) {
+			return p, nil
+		}
 		if err != nil {
 			return p, xmlFault(err)
 		}
@@ -87,6 +90,8 @@ func parsePush(data []byte) (p push, err error) {
 			depth++
 			into = nil
 			switch {
+			case complete:
+				return p, errTrailing
 			case depth > maxXMLDepth:
 				return p, errDeep
 			case depth == 1 && tok.Name.Local != "xml":
@@ -99,6 +104,9 @@ func parsePush(data []byte) (p push, err error) {
 				*into = ""
 			}
 		case xml.CharData:
+			if complete && len(bytes.TrimSpace(tok)) > 0 {
+				return p, errTrailing
+			}
 			if into == nil {
 				continue
 			}
@@ -112,12 +120,7 @@ func parsePush(data []byte) (p push, err error) {
 				*into = strings.TrimSpace(*into)
 				into = nil
 			}
-			if depth == 0 {
-				if len(bytes.TrimSpace(data[dec.InputOffset():])) > 0 {
-					return p, errTrailing
-				}
-				return p, nil
-			}
+			complete = depth == 0
 		}
 	}
 }

@@ -71,3 +71,22 @@ func printJSON(a *app, r *events.Record) error {
 	_, err = a.out.Write(append(line, '\n'))
 	return err
 }
+
+// recordPairs is all that WeChat says of one person, and how we know.
+func recordPairs(r *events.Record) [][2]string {
+	u := r.User
+	return [][2]string{
+		{"openid", r.Event.OpenID},
+		{"status", string(r.Status)},
+		{"unionid", r.UnionID},
+		{"since", day(u.SubscribeTime)},
+		{"scene", scene(u)},
+		{"tags", tags(u.TagIDs)},
+		{"remark", u.Remark},
+		{"nickname", u.Nickname},
+		{"place", strings.TrimSpace(u.Country + " " + u.Province + " " + u.City)},
+		{"avatar", u.HeadImgURL},
+		{"language", u.Language},
+		{"asked", r.FetchedAt.Local().Format(time.DateTime) + " by " + r.Source},
+	}
+}

@@ -41,6 +41,7 @@ or not found, 130 interrupted.`,
 	group(root)
 	root.AddCommand(
 		newConfigCommand(a),
+		newLookupCommand(a),
 		newPublishCommand(a),
 		newTailCommand(a),
 		newVersionCommand(a),

@@ -58,18 +58,19 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Size is a number of bytes, written "16MiB", "64MB" or "1024".
 type Size int64
 
+// units is sorted from big to small, for String.
 var units = []struct {
 	suffix string
 	factor float64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+	{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9},
+	{"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1},
 }
 
 func (s Size) String() string {
-	for _, u := range []int{3, 2, 1, 0, 8, 7, 6, 4} {
-		if f := Size(units[u].factor); s >= f && s%f == 0 {
-			return strconv.FormatInt(int64(s/f), 10) + units[u].suffix
+	for _, u := range units {
+		if f := Size(u.factor); f > 1 && s >= f && s%f == 0 {
+			return strconv.FormatInt(int64(s/f), 10) + u.suffix
 		}
 	}
 	return strconv.FormatInt(int64(s), 10)

@@ -111,8 +111,9 @@ func over(s Settings) []nats.Option {
 	return opts
 }
 
-// nobody says whether an attempt failed because no server answered.
+// nobody says whether an attempt failed because no server answered. It asks for
+// *net.OpError, since every syscall.Errno, a missing file's too, is a net.Error.
 func nobody(err error) bool {
-	var ne net.Error
-	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &ne)
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
 }

@@ -1,0 +1,85 @@
+package term_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+)
+
+func plain() (*strings.Builder, term.Screen) {
+	b := new(strings.Builder)
+	return b, term.Of(b, func(string) string { return "" })
+}
+
+func TestTableLinesUpChinese(t *testing.T) {
+	t.Parallel()
+	b, s := plain()
+	if err := s.Table([]string{"name", "n"}, [][]string{{"张三", "1"}, {"ab", "2"}, {"x\x1b[2J", "3"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "name   n\n张三   1\nab     2\nx\ufffd[2J  3\n"
+	if d := cmp.Diff(want, b.String()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+func TestPairsLeaveOutWhatIsEmpty(t *testing.T) {
+	t.Parallel()
+	b, s := plain()
+	if err := s.Pairs([][2]string{{"a", "1"}, {"much longer", ""}, {"bcd", "二"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("a    1\nbcd  二\n", b.String()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+func TestFitCutsOnATerminalOnly(t *testing.T) {
+	t.Parallel()
+	_, s := plain()
+	s.Width = 5
+	if got := s.Fit("一二三四"); got != "一二三四" {
+		t.Errorf("cut without a terminal: %q", got)
+	}
+	s.TTY = true
+	if got := s.Fit("一二三四"); got != "一二…" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	show := func(s term.Screen) {
+		p := term.NewProgress(s, start)
+		for i := range 60 {
+			p.Show(start.Add(time.Duration(i)*100*time.Millisecond), "%d done", i)
+		}
+		p.Done()
+	}
+	b, s := plain()
+	if show(s); b.String() != "50 done\n" {
+		t.Errorf("plain: %q", b.String())
+	}
+	b.Reset()
+	s.TTY = true
+	if show(s); strings.Count(b.String(), "\r") != 60 || strings.Contains(b.String(), "\n") || !strings.HasSuffix(b.String(), "\r\x1b[K") {
+		t.Errorf("terminal: %q", b.String())
+	}
+}
+
+func TestColour(t *testing.T) {
+	t.Parallel()
+	_, s := plain()
+	if s.Bold("x") != "x" {
+		t.Error("colour without a terminal")
+	}
+	s.Color = true
+	if s.Bold("x") != "\x1b[1mx\x1b[0m" || s.Faint("") != "" {
+		t.Errorf("got %q, %q", s.Bold("x"), s.Faint(""))
+	}
+}

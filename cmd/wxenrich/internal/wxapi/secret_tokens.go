@@ -1,0 +1,72 @@
+package wxapi
+
+import (
+	"context"
+	"sync"
+
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// secretTokens fetches tokens with a secret that may be missing at first, and
+// that is read again when WeChat refuses it: whoever mends a secret file need
+// not restart anything. It is safe for concurrent use.
+type secretTokens struct {
+	read func() (wechat.Secret, error)
+	make func(wechat.Secret) (*wechat.Tokens, error)
+
+	mu     sync.Mutex // held for a small file's read, never across a call
+	secret wechat.Secret
+	tokens *wechat.Tokens // nil until a secret has been read
+}
+
+func (t *secretTokens) Token(ctx context.Context) (wechat.Secret, error) {
+	tokens, err := t.current()
+	if err != nil {
+		return "", operator("secret", err)
+	}
+	token, err := tokens.Token(ctx)
+	if wechat.ClassOf(err) == wechat.Operator && t.changed() {
+		return tokens.Token(ctx)
+	}
+	return token, err
+}
+
+func (t *secretTokens) Reject(token wechat.Secret) {
+	if tokens, err := t.current(); err == nil {
+		tokens.Reject(token)
+	}
+}
+
+func (t *secretTokens) current() (*wechat.Tokens, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tokens != nil {
+		return t.tokens, nil
+	}
+	secret, err := t.read()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := t.make(secret)
+	if err == nil {
+		t.secret, t.tokens = secret, tokens
+	}
+	return tokens, err
+}
+
+// changed takes over a secret that differs from the one in use.
+func (t *secretTokens) changed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	secret, err := t.read()
+	if err != nil || secret == t.secret {
+		return false
+	}
+	t.secret = secret
+	t.tokens.SetSecret(secret)
+	return true
+}
+
+func operator(op string, err error) error {
+	return &wechat.Error{Op: op, Class: wechat.Operator, Err: err}
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-var errSyntax = errors.New("is not valid JSON")
+var errSyntax = errors.New("is malformed")
 
 // checkJSON reports whether data is one JSON value of no more than depth
 // levels and all UTF-8. Depth comes first because gjson.Valid recurses; most

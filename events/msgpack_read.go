@@ -136,7 +136,7 @@ var wide = [...]struct {
 	size   int
 	signed bool
 }{
-	mpBin8 - mpBin8: {kind: blob, size: 1}, {kind: blob, size: 2}, {kind: blob, size: 4},
+	0: {kind: blob, size: 1}, {kind: blob, size: 2}, {kind: blob, size: 4},
 	mpExt8 - mpBin8: {kind: extension, size: 1}, {kind: extension, size: 2}, {kind: extension, size: 4},
 	mpFloat32 - mpBin8: {kind: float, size: 4}, {kind: float, size: 8},
 	mpUint8 - mpBin8: {kind: integer, size: 1}, {kind: integer, size: 2}, {kind: integer, size: 4}, {kind: integer, size: 8},

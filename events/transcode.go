@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"encoding/base64"
 	"math"
 	"strconv"
 	"time"
@@ -142,7 +143,7 @@ func jsonFromMsgpack(b []byte, s string, i int) ([]byte, int) {
 		if at, ok := timestamp(t.ext, s[i:i+t.n]); ok && t.kind == extension && at.Year() >= 0 && at.Year() < 10000 {
 			b = at.AppendFormat(b, time.RFC3339Nano)
 		} else {
-			b = base64Text(b, s[i:i+t.n])
+			b = base64.StdEncoding.AppendEncode(b, []byte(s[i:i+t.n]))
 		}
 		b = append(b, '"')
 		i += t.n

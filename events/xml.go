@@ -66,7 +66,7 @@ func (d *Decoder) xml(e *Event, data []byte) *Rejection {
 var (
 	errNotPush = errors.New("is not a WeChat push: its root is not <xml>")
 	errDTD     = errors.New("has a document type, which no push has")
-	errNotXML  = errors.New("is not well formed")
+	errNotXML  = errors.New("is malformed")
 )
 
 // parsePush reads token by token, so that nothing is built of what we do not

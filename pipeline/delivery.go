@@ -16,6 +16,8 @@ type delivery struct {
 	event     events.Event
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
 
+	pending uint64 // how many events the durable had left behind it
+
 	settled bool // its answer is stored and the ack is sent
 
 	beaten     time.Time // when the server last heard that it is in hand
@@ -29,7 +31,7 @@ func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{msg: msg}
+	d := &delivery{msg: msg, pending: meta.NumPending}
 	d.event, err = dec.Decode(events.Message{
 		Source: events.Source{
 			Stream:  meta.Stream,

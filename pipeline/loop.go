@@ -27,6 +27,7 @@ type loop struct {
 	ready   [][]*item // groups to look up as they stand
 	later   []delayed // items to look up again, soonest first
 	langs   bool      // some event asked for another language than the account's
+	backlog bool      // behind the latest event there are more
 	size    int       // openids in one call
 	calls   int       // groups being looked up
 	plainly bool      // plain answers are being settled
@@ -84,7 +85,6 @@ const (
 func (l *loop) run() {
 	defer l.timer.Stop()
 	defer func() { l.period.end() }()
-	l.log.Info("lane is running", slog.String("stream", l.cfg.Stream), slog.String("durable", l.cfg.Durable))
 	l.state.set(State{Phase: Running})
 	stopped := l.c.stop.Done()
 	for {
@@ -171,6 +171,7 @@ func (l *loop) take(d *delivery, ok bool) {
 	now := time.Now()
 	l.stats.received.Add(1)
 	l.hand.add(d, now)
+	l.backlog = d.pending > 0
 	switch {
 	case d.rejection != nil, strings.EqualFold(d.event.Type, "unsubscribe"):
 		l.plain = append(l.plain, d)
@@ -226,7 +227,17 @@ func (l *loop) closes(now, since time.Time) bool {
 	if l.crowded() || l.limit.reached() {
 		return true
 	}
-	return !now.Before(l.window.Closes(since, l.bucket.Next(now)))
+	return !now.Before(l.closesAt(now, since))
+}
+
+// closesAt is when the open batch closes that is not full. In a backlog more
+// is on its way, and a call that is not full would be wasted; but somebody
+// else may take what is there, so the wait has an end.
+func (l *loop) closesAt(now, since time.Time) time.Time {
+	if l.backlog {
+		return since.Add(l.cfg.Window)
+	}
+	return l.window.Closes(since, l.bucket.Next(now))
 }
 
 // apart keeps one openid in two languages out of one call: WeChat does not say
@@ -339,7 +350,7 @@ func (l *loop) next(now time.Time) time.Time {
 		return at
 	}
 	if since, open := l.batch.Oldest(); open && l.calls < l.cfg.Concurrency {
-		sooner(l.window.Closes(since, l.bucket.Next(now)))
+		sooner(l.closesAt(now, since))
 	}
 	if len(l.later) > 0 {
 		sooner(l.later[0].at)

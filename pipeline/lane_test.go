@@ -1,0 +1,95 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+func TestEveryEventGetsItsRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.publish(1000, w.openid)
+	lane := w.start(config())
+	answers := w.answers(1000)
+	if got := count(answers); !maps.Equal(got, map[string]int{"following": 1000}) {
+		t.Fatalf("answers: %v, want 1000 following", got)
+	}
+	for _, a := range answers {
+		row, _ := w.acc.User(a.record.Event.OpenID)
+		if diff := cmp.Diff(fields(t, events.JSONValue(row)), fields(t, a.record.User.Raw)); diff != "" {
+			t.Fatalf("the record's user differs from WeChat's row:\n%s", diff)
+		}
+	}
+	w.settled(config().Durable)
+	if c := lane.Stats().Counts(); c.Records != 1000 || c.InHand != 0 || c.Batches > 20 {
+		t.Errorf("counts: %+v", c)
+	}
+}
+
+func TestOneBadOpenIDOfAHundred(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []int{0, 1, 37, 50, 98, 99} {
+		t.Run(fmt.Sprint(bad), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, wechattest.AccountConfig{})
+			w.publish(100, func(i int) []byte {
+				if i == bad {
+					return []byte(w.acc.BadOpenID(i))
+				}
+				return w.openid(i)
+			})
+			cfg := config()
+			cfg.Fixed = true
+			lane := w.start(cfg)
+			answers := w.answers(100)
+			if diff := cmp.Diff(map[string]int{"following": 99, "rejected": 1}, count(answers)); diff != "" {
+				t.Error(diff)
+			}
+			if calls := lane.Stats().Counts().Calls; calls > 10 {
+				t.Errorf("%d API calls, want 10 at most", calls)
+			}
+			for _, a := range answers {
+				if a.reason == events.Rejected && (a.dead.Code != 40003 || string(a.dead.Message.Data) != w.acc.BadOpenID(bad)) {
+					t.Errorf("dead letter: code %d, body %q", a.dead.Code, a.dead.Message.Data)
+				}
+			}
+		})
+	}
+}
+
+func TestTwoEventsForOnePerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.publish(2, func(int) []byte { return w.openid(7) })
+	cfg := config()
+	cfg.Fixed = true
+	lane := w.start(cfg)
+	w.answers(2)
+	if c := lane.Stats().Counts(); c.Calls != 1 || c.OpenIDs != 1 {
+		t.Errorf("%d calls for %d openids, want one for one", c.Calls, c.OpenIDs)
+	}
+}
+
+// fields decodes an object, whatever its encoding, with exact numbers.
+func fields(t *testing.T, v events.Value) map[string]any {
+	t.Helper()
+	raw, err := v.AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var m map[string]any
+	if err := dec.Decode(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

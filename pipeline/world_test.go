@@ -1,0 +1,286 @@
+package pipeline_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/eventstest"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// patience is how long a test waits for something that takes milliseconds.
+const patience = 60 * time.Second
+
+const (
+	appid  = "wx0123456789abcdef"
+	secret = "canary-secret-of-the-account"
+)
+
+// world is a NATS server, a WeChat and the streams between them.
+type world struct {
+	testing.TB
+	nats *eventstest.Server
+	js   jetstream.JetStream
+	sim  *wechattest.Server
+	acc  *wechattest.Account
+	api  string
+}
+
+func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...eventstest.Option) *world {
+	t.Helper()
+	if account.AppID == "" {
+		account.AppID = appid
+	}
+	if account.Secret == "" {
+		account.Secret = secret
+	}
+	if account.Followers == 0 {
+		account.Followers = 100_000
+	}
+	w := &world{TB: t, nats: eventstest.NewServer(t, opts...), sim: wechattest.New()}
+	w.js = w.nats.JetStream()
+	w.acc = w.sim.AddAccount(account)
+	api := httptest.NewServer(w.sim)
+	t.Cleanup(api.Close)
+	w.api = api.URL
+	for _, spec := range []events.StreamSpec{
+		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}},
+		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Output: true, AllowAtomic: true},
+		{Name: "WX_DEAD", Subjects: []string{"wx.dead.>"}, Output: true, AllowAtomic: true},
+	} {
+		if _, _, err := events.EnsureStream(t.Context(), w.js, spec, events.Create); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// client is a WeChat client of an account.
+func (w *world) client(appid, secret string) *wechat.Client {
+	w.Helper()
+	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: appid, Secret: wechat.Secret(secret), BaseURL: w.api})
+	if err != nil {
+		w.Fatal(err)
+	}
+	c, err := wechat.New(wechat.Config{AppID: appid, BaseURL: w.api, Tokens: tokens})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c
+}
+
+// config is a lane's configuration for tests: everything as in life, but the
+// pauses short.
+func config() pipeline.Config {
+	c := pipeline.DefaultConfig(appid)
+	c.Start, _ = pipeline.ParseStart("all")
+	c.RetryInitial, c.RetryMax = 5*time.Millisecond, 50*time.Millisecond
+	return c
+}
+
+// running is a lane that runs; stop ends it and waits.
+type running struct {
+	*pipeline.Lane
+	stop func()
+	done chan error
+}
+
+// start runs a lane until the test ends or stop is called.
+func (w *world) start(cfg pipeline.Config, opts ...func(*pipeline.Deps)) *running {
+	w.Helper()
+	out, err := pipeline.NewPublisher(w.nats.Connect(nats.ReconnectBufSize(-1)))
+	if err != nil {
+		w.Fatal(err)
+	}
+	deps := pipeline.Deps{
+		JS: w.nats.JetStream(), Out: out, WeChat: w.client(cfg.AppID, secret),
+		Log: slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}
+	for _, o := range opts {
+		o(&deps)
+	}
+	lane, err := pipeline.NewLane(deps, cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Lane: lane, done: make(chan error, 1)}
+	go func() { r.done <- lane.Run(ctx) }()
+	stopped := false
+	r.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-r.done:
+			r.done <- err
+		case <-time.After(patience):
+			w.Fatal("the lane does not stop")
+		}
+	}
+	w.Cleanup(r.stop)
+	return r
+}
+
+// publish stores n events of the account; body makes the payload of the i-th.
+func (w *world) publish(n int, body func(i int) []byte) {
+	w.Helper()
+	w.publishTo("wx.events."+appid+".subscribe", n, body)
+}
+
+func (w *world) publishTo(subject string, n int, body func(i int) []byte) {
+	w.Helper()
+	for i := range n {
+		if _, err := w.js.PublishAsync(subject, body(i), jetstream.WithStallWait(patience)); err != nil {
+			w.Fatal(err)
+		}
+	}
+	select {
+	case <-w.js.PublishAsyncComplete():
+	case <-time.After(patience):
+		w.Fatal("events are not stored")
+	}
+}
+
+// openid is a body: follower i, bare.
+func (w *world) openid(i int) []byte { return []byte(w.acc.OpenID(i)) }
+
+// answer is a record or a dead letter, as it is stored.
+type answer struct {
+	record events.Record     // if reason is empty
+	dead   events.DeadLetter // if not
+	reason events.Reason
+	msg    jetstream.Msg
+	stored time.Time
+}
+
+// src is the sequence of the event that it answers.
+func (a answer) src(t testing.TB) uint64 {
+	t.Helper()
+	src, _, _, err := events.ParseMsgID(a.msg.Headers()[events.HeaderMsgID][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src.Seq
+}
+
+// answers waits until n events are answered, and fails if one of them is
+// answered twice or with something that cannot be read.
+func (w *world) answers(n int) []answer {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	found := make(chan jetstream.Msg, 100)
+	for _, name := range []string{"WX_PROFILES", "WX_DEAD"} {
+		w.follow(ctx, name, found)
+	}
+	var all []answer
+	seen := make(map[uint64]bool)
+	for len(all) < n {
+		select {
+		case msg := <-found:
+			a := w.parse(msg)
+			if src := a.src(w); seen[src] {
+				w.Errorf("event %d is answered twice", src)
+			} else {
+				seen[src] = true
+			}
+			all = append(all, a)
+		case <-ctx.Done():
+			w.Fatalf("%d answers of %d", len(all), n)
+		}
+	}
+	return all
+}
+
+// settled waits until no event is pending or unacked.
+func (w *world) settled(durable string) {
+	w.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		c, err := w.js.Consumer(context.Background(), "WX_EVENTS", durable)
+		if err != nil {
+			w.Fatal(err)
+		}
+		info := c.CachedInfo()
+		if info.NumPending == 0 && info.NumAckPending == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("%d events pending, %d unacked", info.NumPending, info.NumAckPending)
+		}
+		runtime.Gosched() // each round is a request: no need to wait besides
+	}
+}
+
+// follow reads a stream from its start into found.
+func (w *world) follow(ctx context.Context, name string, found chan<- jetstream.Msg) {
+	w.Helper()
+	c, err := w.js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	iter, err := c.Messages()
+	if err != nil {
+		w.Fatal(err)
+	}
+	context.AfterFunc(ctx, iter.Stop)
+	go func() {
+		for {
+			msg, err := iter.Next()
+			if err != nil {
+				return
+			}
+			select {
+			case found <- msg:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+func (w *world) parse(msg jetstream.Msg) answer {
+	w.Helper()
+	a := answer{msg: msg}
+	if meta, err := msg.Metadata(); err == nil {
+		a.stored = meta.Timestamp
+	}
+	var err error
+	if strings.HasPrefix(msg.Subject(), "wx.dead.") {
+		a.dead, err = events.ParseDeadLetter(msg.Headers(), msg.Data())
+		a.reason = a.dead.Reason
+	} else {
+		a.record, err = events.ParseRecord(msg.Headers(), msg.Data())
+	}
+	if err != nil {
+		w.Fatalf("answer on %s: %v", msg.Subject(), err)
+	}
+	return a
+}
+
+// count sorts answers by status or reason.
+func count(answers []answer) map[string]int {
+	m := make(map[string]int)
+	for _, a := range answers {
+		if a.reason != "" {
+			m[string(a.reason)]++
+		} else {
+			m[string(a.record.Status)]++
+		}
+	}
+	return m
+}

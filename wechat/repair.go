@@ -76,7 +76,9 @@ func scan(body []byte) (fault, deep bool) {
 				case quote:
 					break literal
 				case escape:
-					i++
+					if i+1 < len(body) && body[i+1] >= 0x20 {
+						i++
+					}
 				case control:
 					fault = true
 				}

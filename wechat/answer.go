@@ -20,8 +20,10 @@ func codeError(c call, code int, msg string) *Error {
 	if row, ok := Lookup(c.kind, code); ok {
 		e.Class, e.After = row.Class, row.After
 	}
-	// Scrubbed before it is cut: half a secret would not be found any more.
+	// Scrubbed before it is cut, half a secret would not be found any more,
+	// and after: what was in two parts may have become one.
 	e.Message, e.RID = cutMessage(c.hide.scrub(msg))
+	e.Message = c.hide.scrub(e.Message)
 	return e
 }
 

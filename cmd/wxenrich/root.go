@@ -43,6 +43,7 @@ or not found, 130 interrupted.`,
 		newConfigCommand(a),
 		newLookupCommand(a),
 		newPublishCommand(a),
+		newSimulateCommand(a),
 		newTailCommand(a),
 		newVersionCommand(a),
 	)

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// decoded reads what was published the way the pipeline would.
+func decoded(t *testing.T, w *world) (types, openids []string) {
+	t.Helper()
+	d := events.Decoder{AppID: testAppID}
+	for _, m := range stored(t, w.nats.JetStream()) {
+		e, err := d.Decode(events.Message{Source: events.Source{Stream: "WX_EVENTS", Subject: m.Subject()}, Header: m.Headers(), Data: m.Data()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		types, openids = append(types, e.Type), append(openids, e.OpenID)
+	}
+	return types, openids
+}
+
+func TestPublishForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	ids := []string{w.account.OpenID(0), w.account.OpenID(1), w.account.OpenID(2)}
+	w.run(t, "", "publish", ids[0]).want(t, 0, "published 1 events to wx.events."+testAppID+".subscribe\n", "")
+	w.run(t, ids[1]+"\n", "publish", "--json").want(t, 0, "published 1", "")
+	w.run(t, "# comment\n\n "+ids[2]+" # why\r\n", "publish", "--file", "-", "--msgpack", "--type", "unsubscribe").want(t, 0, "published 1", "")
+	types, openids := decoded(t, w)
+	if d := cmp.Diff(ids, openids); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"subscribe", "subscribe", "unsubscribe"}, types); d != "" {
+		t.Error(d)
+	}
+	for _, m := range stored(t, w.nats.JetStream()) {
+		if m.Headers().Get(events.HeaderMsgID) == "" || m.Headers().Get(events.HeaderContentType) == "" {
+			t.Errorf("headers %v", m.Headers())
+		}
+	}
+}
+
+func TestPublishMany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	var b strings.Builder
+	var want []string
+	for i := range 3 * inFlight {
+		want = append(want, fmt.Sprintf("oTEST-%022d", i))
+		fmt.Fprintln(&b, want[i])
+	}
+	fmt.Fprintf(&b, "%s\nnot an openid\nneither\n", want[0])
+	path := filepath.Join(t.TempDir(), "openids")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := w.run(t, "", "publish", "--file", path)
+	r.want(t, 1, fmt.Sprintf("published %d events", len(want)), fmt.Sprintf("line %d: not an openid", len(want)+2))
+	r.want(t, 1, ", 1 repeated openids skipped", fmt.Sprintf("wxenrich: 2 lines are not openids, %d were published", len(want)))
+	if _, openids := decoded(t, w); cmp.Diff(want, openids) != "" {
+		t.Errorf("%d events, or another order", len(openids))
+	}
+	w.run(t, "", "publish", "--dedupe=false", want[0], want[0]).want(t, 0, "published 2 events", "")
+	w.run(t, "\n\n", "publish").want(t, 3, "", "nothing to publish")
+}
+
+func TestPublishChoosesTheSubject(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.streams(t)
+	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT=wx.events.{appid}.subscribe,wx.events.{appid}.SCAN")
+	id := w.account.OpenID(0)
+	w.run(t, "", "publish", id).want(t, 0, testAppID+".subscribe", "")
+	w.run(t, "", "publish", "--type", "SCAN", id).want(t, 0, testAppID+".SCAN", "")
+	w.run(t, "", "publish", "--appid", "wxother", "--subject", "wx.events.wxother.x", id).want(t, 0, "wx.events.wxother.x", "")
+	var subjects []string
+	for _, m := range stored(t, js) {
+		subjects = append(subjects, m.Subject())
+	}
+	want := []string{"wx.events." + testAppID + ".subscribe", "wx.events." + testAppID + ".SCAN", "wx.events.wxother.x"}
+	if d := cmp.Diff(want, subjects); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPublishCreatesNoStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, "", "publish", w.account.OpenID(0)).want(t, 1, "",
+		"wxenrich: no stream stores wx.events."+testAppID+".subscribe\n"+
+			"hint: \"wxenrich run\" creates it with \"manage: create\"\n"+
+			"hint: or: nats stream add WX_EVENTS --subjects \"wx.events.>\" --defaults\n")
+}
+
+func TestPublishAsksATerminalForOpenids(t *testing.T) {
+	t.Parallel()
+	var out, errs strings.Builder
+	code := execute(t.Context(), []string{"publish", "--appid", "wx1"}, streams{in: strings.NewReader(""), out: &out, err: &errs, inTTY: true})
+	if code != 2 || !strings.Contains(errs.String(), "no openids") {
+		t.Errorf("%d %s", code, errs.String())
+	}
+}

@@ -85,11 +85,16 @@ func fields(t *testing.T, v events.Value) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var m map[string]any
+	decode(t, raw, &m)
+	return m
+}
+
+func decode(t *testing.T, raw []byte, into any) {
+	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	var m map[string]any
-	if err := dec.Decode(&m); err != nil {
+	if err := dec.Decode(into); err != nil {
 		t.Fatal(err)
 	}
-	return m
 }

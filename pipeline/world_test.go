@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for something that takes milliseconds.
-const patience = 60 * time.Second
+const patience = 20 * time.Second
 
 const (
 	appid  = "wx0123456789abcdef"
@@ -37,7 +36,7 @@ type world struct {
 	api  string
 }
 
-func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...eventstest.Option) *world {
+func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...wechattest.Option) *world {
 	t.Helper()
 	if account.AppID == "" {
 		account.AppID = appid
@@ -48,7 +47,7 @@ func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...eventstest
 	if account.Followers == 0 {
 		account.Followers = 100_000
 	}
-	w := &world{TB: t, nats: eventstest.NewServer(t, opts...), sim: wechattest.New()}
+	w := &world{TB: t, nats: eventstest.NewServer(t), sim: wechattest.New(opts...)}
 	w.js = w.nats.JetStream()
 	w.acc = w.sim.AddAccount(account)
 	api := httptest.NewServer(w.sim)
@@ -206,25 +205,52 @@ func (w *world) answers(n int) []answer {
 	return all
 }
 
-// settled waits until no event is pending or unacked.
+// until polls a condition that comes true in milliseconds.
+func (w *world) until(what string, cond func() bool) {
+	w.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(patience)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			w.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// settled waits until no event of a durable is pending or unacked.
 func (w *world) settled(durable string) {
 	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
+	w.until("everything is acked", func() bool {
 		c, err := w.js.Consumer(context.Background(), "WX_EVENTS", durable)
 		if err != nil {
 			w.Fatal(err)
 		}
 		info := c.CachedInfo()
-		if info.NumPending == 0 && info.NumAckPending == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			w.Fatalf("%d events pending, %d unacked", info.NumPending, info.NumAckPending)
-		}
-		runtime.Gosched() // each round is a request: no need to wait besides
-	}
+		return info.NumPending == 0 && info.NumAckPending == 0
+	})
 }
+
+// stored waits until a stream holds at least n messages.
+func (w *world) stored(name string, n int) {
+	w.Helper()
+	w.until(name+" has its messages", func() bool { return w.held(name) >= n })
+}
+
+// held is how many messages a stream holds.
+func (w *world) held(name string) int {
+	w.Helper()
+	stream, err := w.js.Stream(context.Background(), name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return int(stream.CachedInfo().State.Msgs)
+}
+
+// asked is how often WeChat was asked for data.
+func (w *world) asked() int { return w.acc.Stats().Calls["user/info/batchget"] }
 
 // follow reads a stream from its start into found.
 func (w *world) follow(ctx context.Context, name string, found chan<- jetstream.Msg) {

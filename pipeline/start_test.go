@@ -1,0 +1,119 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+func TestStartOnAStreamThatHoldsEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.publish(250, w.openid)
+	cfg := config()
+	cfg.Start = pipeline.Start{}
+	lane := w.start(cfg)
+	refusal, ok := errors.AsType[*pipeline.Refusal](<-lane.done)
+	lane.done <- nil
+	if !ok {
+		t.Fatal("the lane guesses where to begin")
+	}
+	for _, price := range []string{"250 events", "all 250", "at least 3 API calls", "new", "a time"} {
+		if !strings.Contains(refusal.Reason+refusal.Hint, price) {
+			t.Errorf("the refusal does not say %q:\n%s\n%s", price, refusal.Reason, refusal.Hint)
+		}
+	}
+	if _, err := w.js.Consumer(t.Context(), "WX_EVENTS", cfg.Durable); !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		t.Errorf("the durable was made all the same: %v", err)
+	}
+	if s := lane.State(); s.Phase != pipeline.Refused || s.Hint == "" {
+		t.Errorf("state: %+v", s)
+	}
+}
+
+func TestStartNewLeavesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.publish(10, w.openid)
+	cfg := config()
+	cfg.Start, _ = pipeline.ParseStart("new")
+	lane := w.start(cfg)
+	w.until("the lane runs", func() bool { return lane.State().Phase == pipeline.Running })
+	w.publish(3, func(i int) []byte { return w.openid(100 + i) })
+	for _, a := range w.answers(3) {
+		if seq := a.src(t); seq <= 10 {
+			t.Errorf("event %d was there before", seq)
+		}
+	}
+}
+
+func TestStartOnAnEmptyStreamNeedsNoAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	cfg := config()
+	cfg.Start = pipeline.Start{}
+	w.publishTo("wx.events.wxanother00000000.subscribe", 5, w.openid) // not this account's
+	lane := w.start(cfg)
+	w.until("the lane runs", func() bool { return lane.State().Phase == pipeline.Running })
+	w.publish(3, w.openid)
+	if got := count(w.answers(3)); !maps.Equal(got, map[string]int{"following": 3}) {
+		t.Errorf("answers: %v", got)
+	}
+}
+
+func TestDurableThatWouldLoseEventsIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*jetstream.ConsumerConfig){
+		"max deliver": func(c *jetstream.ConsumerConfig) { c.MaxDeliver = 3 },
+		"ack policy":  func(c *jetstream.ConsumerConfig) { c.AckPolicy = jetstream.AckAllPolicy },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, wechattest.AccountConfig{})
+			cfg := config()
+			have := jetstream.ConsumerConfig{Durable: cfg.Durable, AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: cfg.Subjects}
+			change(&have)
+			if _, err := w.js.CreateConsumer(t.Context(), cfg.Stream, have); err != nil {
+				t.Fatal(err)
+			}
+			lane := w.start(cfg)
+			err := <-lane.done
+			lane.done <- nil
+			refusal, ok := errors.AsType[*pipeline.Refusal](err)
+			if !ok || !strings.Contains(refusal.Reason, name) {
+				t.Errorf("err = %v, want a refusal that names the %s", err, name)
+			}
+		})
+	}
+}
+
+func TestExistingDurableIsNeverChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	cfg := config()
+	before, err := w.js.CreateConsumer(t.Context(), cfg.Stream, jetstream.ConsumerConfig{
+		Durable: cfg.Durable, AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: cfg.Subjects,
+		MaxAckPending: 77, AckWait: 90e9, Description: "an operator's own",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(cfg)
+	w.publish(200, w.openid)
+	w.answers(200)
+	after, err := w.js.Consumer(context.Background(), cfg.Stream, cfg.Durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, want := after.CachedInfo().Config, before.CachedInfo().Config
+	if have.MaxAckPending != want.MaxAckPending || have.AckWait != want.AckWait || have.Description != want.Description {
+		t.Errorf("the durable was changed: %+v", have)
+	}
+}

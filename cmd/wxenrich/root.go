@@ -40,6 +40,8 @@ or not found, 130 interrupted.`,
 	register(root, "log-format", "text", "json")
 	group(root)
 	root.AddCommand(
+		newRunCommand(a),
+		newDemoCommand(a),
 		newConfigCommand(a),
 		newLookupCommand(a),
 		newPublishCommand(a),

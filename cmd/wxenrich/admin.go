@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
+	sdk "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+)
+
+// admin is the listener for probes and metrics. It shows which accounts there
+// are and how they fare, but nobody's openid.
+type admin struct {
+	server   *http.Server
+	listener net.Listener
+	metrics  *sdk.MeterProvider
+	done     chan error
+}
+
+// startAdmin listens on addr; lanes is asked anew at each request.
+func startAdmin(addr string, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
+	registry := prometheus.NewRegistry()
+	exporter, err := otelprom.New(otelprom.WithRegisterer(registry))
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	a := &admin{metrics: sdk.NewMeterProvider(sdk.WithReader(exporter)), done: make(chan error, 1)}
+	if err := pipeline.Observe(a.metrics.Meter("github.com/wxenrich/wxenrich"), lanes); err != nil {
+		return nil, err
+	}
+	if a.listener, err = net.Listen("tcp", addr); err != nil {
+		return nil, failed("http.listen: %w", err).hint("another process has it: set http.listen to another address, or to \"\" for none")
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readyz(w, lanes()) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { a.done <- a.server.Serve(a.listener) }()
+	log.Info("probes and metrics", slog.String("address", "http://"+a.listener.Addr().String()))
+	return a, nil
+}
+
+// stop ends the listener and waits for it.
+func (a *admin) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = a.server.Shutdown(ctx) // a scrape that is cut short is nobody's loss
+	<-a.done
+	_ = a.metrics.Shutdown(ctx)
+}
+
+// laneReport is what /readyz says of one account.
+type laneReport struct {
+	AppID  string         `json:"appid"`
+	Ready  bool           `json:"ready"`
+	Phase  pipeline.Phase `json:"phase"`
+	Reason string         `json:"reason,omitempty"`
+	Hint   string         `json:"hint,omitempty"`
+	Code   int            `json:"errcode,omitempty"`
+	RID    string         `json:"rid,omitempty"`
+	Until  *time.Time     `json:"next_try,omitempty"`
+	Output string         `json:"output,omitempty"`
+}
+
+// readyz answers 200 when every account's events are answered, else 503; the
+// body says of each what is wrong.
+func readyz(w http.ResponseWriter, lanes []*pipeline.Lane) {
+	status := http.StatusOK
+	reports := make([]laneReport, 0, len(lanes))
+	for _, l := range lanes {
+		s := l.State()
+		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Output: s.Output}
+		if h := s.Hold; h != nil {
+			r.Reason, r.Hint, r.Code, r.RID, r.Until = h.Reason, h.Hint, h.Code, h.RID, &h.Until
+		}
+		if !r.Ready {
+			status = http.StatusServiceUnavailable
+		}
+		reports = append(reports, r)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"accounts": reports}) // an error: the client is gone
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
+)
+
+// demoFlags is what the command line says.
+type demoFlags struct {
+	length time.Duration
+	rate   float64
+	listen string
+	format string
+	plain  bool
+	json   bool
+}
+
+func newDemoCommand(a *app) *cobra.Command {
+	f := demoFlags{}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch profiles come out: server, simulated WeChat and traffic in one process",
+		Long: `Demo runs the real service against a NATS server of its own and a simulated
+WeChat, with traffic in every form that events may have, some of it broken. It
+needs nothing and leaves nothing behind.
+
+Its NATS server takes other clients: join from a second terminal with
+"wxenrich publish", "wxenrich tail" or the nats CLI.
+
+It ends with Ctrl-C or after --for, waits for what is in flight, and prints a
+summary; exit code 1 means that some event was lost or answered twice.`,
+		Example: `  wxenrich demo
+  wxenrich demo --for 10s
+  wxenrich demo --for 5s --rate 2000 --json`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return demo(c.Context(), a, f) },
+	}
+	fl := c.Flags()
+	fl.DurationVar(&f.length, "for", 0, "end after so long; 0 runs until Ctrl-C")
+	fl.Float64Var(&f.rate, "rate", 200, "events a second, at most 20000")
+	fl.StringVar(&f.listen, "listen", "", "address of the NATS server (default 127.0.0.1:4222, or any free port if that is taken)")
+	fl.StringVar(&f.format, "format", "msgpack", "encoding of the records: msgpack or json")
+	fl.BoolVar(&f.plain, "plain", false, "plain lines, also on a terminal")
+	fl.BoolVar(&f.json, "json", false, "print the summary only, as JSON")
+	register(c, "format", "msgpack", "json")
+	return c
+}
+
+// Limits of --rate: a demo shares the machine with its user.
+const maxDemoRate = 20_000
+
+func demo(ctx context.Context, a *app, f demoFlags) error {
+	switch {
+	case f.length < 0:
+		return usage("--for %s: want a duration such as 10s", f.length)
+	case !(f.rate > 0) || f.rate > maxDemoRate:
+		return usage("--rate %g: want more than 0 and at most %d", f.rate, maxDemoRate)
+	}
+	if f.length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.length)
+		defer cancel()
+	}
+	if a.logLevel == "" {
+		a.logLevel = "warn" // the view is what there is to see
+	}
+	log, err := a.logger(nil)
+	if err != nil {
+		return err
+	}
+	w, err := newDemoWorld(f, log)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.show(ctx, a, f, log)
+}
+
+// show runs the service, the traffic and the view until ctx ends, and sums up.
+func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Logger) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: what is in flight is waited for
+	defer end()
+	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, log)
+	if err != nil {
+		return err
+	}
+	defer service.close()
+	js, err := service.consume.JetStream()
+	if err != nil {
+		return err
+	}
+	book := newDemoBook()
+	stopReading, err := book.read(life, js)
+	if err != nil {
+		return err
+	}
+	defer stopReading()
+
+	ended := make(chan error, 1)
+	go func() { ended <- service.run(life) }()
+
+	screen := term.Of(a.out, a.getenv)
+	if f.plain || f.json {
+		screen.TTY = false
+	}
+	view := &demoView{screen: screen, world: w, book: book, lane: service.lanes[0], json: f.json}
+	view.open()
+
+	var traffic sync.WaitGroup
+	traffic.Go(func() { w.send(ctx, js, f.rate, book) })
+	view.run(ctx)
+	traffic.Wait()
+
+	book.wait(drainPatience)
+	end()
+	if err := <-ended; err != nil {
+		return err
+	}
+	return view.sum()
+}
+
+// drainPatience is how long the end waits for the last answers.
+const drainPatience = 15 * time.Second
+
+// send publishes events at an even rate until ctx ends.
+func (w *demoWorld) send(ctx context.Context, js jetstream.JetStream, rate float64, book *demoBook) {
+	mix := traffic.Mix{AppID: demoAppID, Prefix: "demo-", People: w.account, Persons: demoPeople}
+	began := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for due := int(now.Sub(began).Seconds() * rate); i < due; i++ {
+				e := mix.Event(i)
+				book.sending(e)
+				if _, err := js.PublishMsg(context.WithoutCancel(ctx), e.Msg); err != nil {
+					book.unsent(e)
+				}
+			}
+		}
+	}
+}

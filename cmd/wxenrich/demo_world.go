@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/embedded"
+	"github.com/wxenrich/wxenrich/wechat"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// The demo's account.
+const (
+	demoAppID  = "wxdemo0123456789"
+	demoSecret = "a-secret-that-is-none"
+	demoPeople = 20_000
+)
+
+// demoWorld is what surrounds the service in a demo: a NATS server in a
+// temporary folder and a WeChat that answers as slowly as the real one.
+type demoWorld struct {
+	cfg     *config.Config
+	dir     string
+	nats    *embedded.Server
+	wechat  *http.Server
+	api     string
+	account *wechattest.Account
+	done    chan error
+}
+
+func newDemoWorld(f demoFlags, log *slog.Logger) (w *demoWorld, err error) {
+	w = &demoWorld{done: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.dir, err = os.MkdirTemp("", "wxenrich-demo-"); err != nil {
+		return nil, err
+	}
+	if w.nats, err = demoNATS(f.listen, w.dir); err != nil {
+		return nil, err
+	}
+	if err := w.startWeChat(); err != nil {
+		return nil, err
+	}
+	account := config.NewAccount(demoAppID)
+	account.API = w.api
+	w.cfg = config.Default()
+	w.cfg.Accounts = []config.Account{*account}
+	w.cfg.Input.Start = "all"
+	w.cfg.Output.Format = f.format
+	w.cfg.HTTP.Listen = ""
+	w.cfg.Accounts[0].Input = w.cfg.Input
+	w.cfg.Accounts[0].Input.Subject = config.List{"wx.events.{appid}.subscribe"}
+	return w, nil
+}
+
+// demoNATS listens where a client looks first, so that a second terminal needs
+// no flag; if that is taken, anywhere.
+func demoNATS(listen, dir string) (*embedded.Server, error) {
+	if listen != "" {
+		server, err := embedded.Start(embedded.Options{StoreDir: dir, Listen: listen})
+		if err != nil {
+			return nil, failed("%w", err).hint("choose another address with --listen")
+		}
+		return server, nil
+	}
+	const usual = "127.0.0.1:4222"
+	if l, err := net.Listen("tcp", usual); err == nil {
+		l.Close()
+		if server, err := embedded.Start(embedded.Options{StoreDir: dir, Listen: usual}); err == nil {
+			return server, nil
+		}
+	}
+	return embedded.Start(embedded.Options{StoreDir: dir, Listen: "127.0.0.1:0"})
+}
+
+func (w *demoWorld) startWeChat() error {
+	sim := wechattest.New(wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 150*time.Millisecond)))
+	w.account = sim.AddAccount(wechattest.AccountConfig{AppID: demoAppID, Secret: demoSecret, Followers: demoPeople})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	w.api = "http://" + l.Addr().String()
+	w.wechat = &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second}
+	go func() { w.done <- w.wechat.Serve(l) }()
+	return nil
+}
+
+// client is the client of the demo's account.
+func (w *demoWorld) client(a *config.Account) (*wechat.Client, error) {
+	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api})
+	if err != nil {
+		return nil, err
+	}
+	return wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens})
+}
+
+// close ends everything and removes the folder.
+func (w *demoWorld) close() {
+	if w.wechat != nil {
+		_ = w.wechat.Close() // nobody calls any more
+		if err := <-w.done; !errors.Is(err, http.ErrServerClosed) {
+			slog.Warn("the simulated WeChat ended early", "error", err)
+		}
+	}
+	if w.nats != nil {
+		w.nats.Stop()
+	}
+	_ = os.RemoveAll(w.dir)
+}

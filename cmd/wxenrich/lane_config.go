@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+)
+
+// laneConfig says in the lane's terms what the configuration says of an account.
+func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) {
+	c := pipeline.DefaultConfig(a.AppID)
+	r := a.Resolve()
+	start, err := pipeline.ParseStart(a.Input.Start)
+	if err != nil {
+		return c, usage("input.start: %w", err)
+	}
+	output, err := events.ParseTemplate(cfg.Output.Subject, "appid", "openid", "unionid", "type")
+	if err != nil {
+		return c, usage("output.subject: %w", err)
+	}
+	dead, err := events.ParseTemplate(cfg.Dead.Subject, "appid", "reason", "type")
+	if err != nil {
+		return c, usage("dead.subject: %w", err)
+	}
+	c.Lang = a.Lang
+	c.Stream, c.Subjects, c.Durable = r.Stream, r.Subjects, r.Durable
+	c.Start = start
+	c.AckWait = a.Input.AckWait.Std()
+	c.MaxAckPending = a.Input.MaxAckPending
+	c.Manage = events.Manage(cfg.Manage)
+	c.Fields = a.Input.Fields
+
+	c.BatchSize = a.Batch.Size
+	c.Window, c.WindowMax = a.Batch.Window.Std(), a.Batch.WindowMax.Std()
+	c.Fixed = a.Batch.Pace == "fixed"
+	if n := a.Quota.Limit; n > 0 {
+		c.DailyCalls = int64(float64(n) * float64(a.Quota.UseAtMost))
+	}
+	c.Concurrency = a.Concurrency
+
+	c.RetryInitial, c.RetryMax = a.Retry.Initial.Std(), a.Retry.Max.Std()
+	c.Recheck = a.Recheck.After.Std()
+
+	c.Output, c.Dead = output, dead
+	c.Format = events.Format(cfg.Output.Format)
+	c.Atomic = cfg.Output.Publish == "atomic"
+	c.Canary = a.CanaryOpenID
+	c.Grace = cfg.Shutdown.Grace.Std()
+	return c, nil
+}

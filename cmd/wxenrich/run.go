@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/embedded"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+func newRunCommand(a *app) *cobra.Command {
+	var limit int64
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service: answer events until it is stopped",
+		Long: `Run pulls events of every account in the configuration, looks their openids up
+and publishes one record for each event.
+
+SIGTERM or Ctrl-C ends it: calls in flight finish within shutdown.grace, and
+what is unanswered is handed back at once. A second signal ends it at once.
+
+With nats.embedded the JetStream server runs inside the process, on the folder
+nats.store_dir: a whole deployment on one machine.
+
+With --limit it answers so many events and ends. Together with a durable and
+an output of its own that is a shadow run, beside the service and unseen by it.`,
+		Example: `  wxenrich run --config wxenrich.yaml
+  WXENRICH_INPUT_DURABLE=shadow-{appid} WXENRICH_INPUT_START=all \
+    WXENRICH_OUTPUT_STREAM=WX_SHADOW WXENRICH_OUTPUT_SUBJECT=wx.shadow.{appid} wxenrich run --limit 100`,
+		Args: arguments(cobra.NoArgs),
+	}
+	flags := natsFlags(c)
+	c.Flags().Int64Var(&limit, "limit", 0, "end after so many events; 0 means never")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if limit < 0 {
+			return usage("--limit %d: want 1 or more, or 0 for no limit", limit)
+		}
+		return a.run(c.Context(), flags, limit)
+	}
+	return c
+}
+
+// run is the service's life.
+func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) error {
+	cfg, err := a.load(true)
+	if err != nil {
+		return err
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
+	}
+	conn, err := a.natsSettings(flags, cfg, log)
+	if err != nil {
+		return err
+	}
+	if cfg.NATS.Embedded {
+		server, err := startEmbedded(cfg, log)
+		if err != nil {
+			return err
+		}
+		defer server.Stop()
+		conn = natsconn.Settings{InProcess: server.NATS(), Log: log}
+	}
+	var stopAfter *pipeline.Limit
+	if limit > 0 {
+		stopAfter = pipeline.NewLimit(limit)
+	}
+	s, err := newService(ctx, cfg, conn, func(acc *config.Account) (*wechat.Client, error) {
+		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv})
+	}, stopAfter, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began
+		}
+		return err
+	}
+	defer s.close()
+	if cfg.HTTP.Listen != "" {
+		admin, err := startAdmin(cfg.HTTP.Listen, func() []*pipeline.Lane { return s.lanes }, log)
+		if err != nil {
+			return err
+		}
+		defer admin.stop()
+	}
+	err = s.run(ctx)
+	logTotals(log, s.lanes)
+	return err
+}
+
+// startEmbedded runs the server that the configuration asks for.
+func startEmbedded(cfg *config.Config, log *slog.Logger) (*embedded.Server, error) {
+	server, err := embedded.Start(embedded.Options{StoreDir: cfg.NATS.StoreDir, Listen: cfg.NATS.Listen, Durable: true})
+	if errors.Is(err, embedded.ErrLocked) {
+		return nil, usage("nats.store_dir: %w", err).hint("is another wxenrich running? each needs a folder of its own")
+	}
+	if err != nil {
+		return nil, failed("%w", err)
+	}
+	log.Info("embedded NATS server", slog.String("url", server.URL()), slog.String("store_dir", cfg.NATS.StoreDir))
+	return server, nil
+}
+
+// logTotals says at the end what each account's lane has done.
+func logTotals(log *slog.Logger, lanes []*pipeline.Lane) {
+	for _, l := range lanes {
+		c := l.Stats().Counts()
+		var dead int64
+		for _, n := range c.DeadLetters {
+			dead += n
+		}
+		log.Info("lane has ended", slog.String("appid", l.AppID()),
+			slog.Int64("events", c.Received), slog.Int64("records", c.Records), slog.Int64("dead_letters", dead),
+			slog.Int64("handed_back", c.HandedBack), slog.Int64("api_calls", c.Calls))
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// service is the lanes of a configuration and what they share.
+type service struct {
+	log     *slog.Logger
+	consume *natsconn.Conn
+	publish *natsconn.Conn // its own: an answer must not leave hours late from a buffer
+	lanes   []*pipeline.Lane
+}
+
+// newService connects, makes or checks the streams, and builds the lanes.
+// close ends what it began, also after an error.
+func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients func(*config.Account) (*wechat.Client, error), limit *pipeline.Limit, log *slog.Logger) (s *service, err error) {
+	s = &service{log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	conn.Wait = true
+	if s.consume, err = natsconn.Connect(ctx, conn, "wxenrich"); err != nil {
+		return nil, err
+	}
+	if s.publish, err = natsconn.ConnectPublisher(ctx, conn, "wxenrich publisher"); err != nil {
+		return nil, err
+	}
+	js, err := s.consume.JetStream()
+	if err != nil {
+		return nil, err
+	}
+	if err := ensureStreams(ctx, js, cfg, log); err != nil {
+		return nil, err
+	}
+	out, err := pipeline.NewPublisher(s.publish.Conn)
+	if err != nil {
+		return nil, err
+	}
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		client, err := clients(a)
+		if err != nil {
+			return nil, err
+		}
+		lc, err := laneConfig(cfg, a)
+		if err != nil {
+			return nil, err
+		}
+		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: log, Limit: limit}, lc)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		s.lanes = append(s.lanes, lane)
+	}
+	return s, nil
+}
+
+// run answers events until ctx ends.
+func (s *service) run(ctx context.Context) error {
+	err := pipeline.Run(ctx, s.lanes)
+	if _, refused := errors.AsType[*pipeline.Refusal](err); refused {
+		return refusals(err)
+	}
+	return err
+}
+
+// flushTimeout is how long the end waits for the server to take the last acks.
+const flushTimeout = time.Second
+
+// close sends what is still to be sent, acks above all, and hangs up.
+func (s *service) close() {
+	if s.consume != nil {
+		_ = s.consume.FlushTimeout(flushTimeout) // an ack that is lost costs a redelivery
+		s.consume.Close()
+	}
+	if s.publish != nil {
+		s.publish.Close()
+	}
+}
+
+// refusals turns the lanes' refusals into one usage error with their hints.
+func refusals(err error) error {
+	e := usage("%w", err)
+	var walk func(error)
+	walk = func(err error) {
+		switch x := err.(type) {
+		case *pipeline.Refusal:
+			e.hint("%s", x.Hint)
+		case interface{ Unwrap() []error }:
+			for _, err := range x.Unwrap() {
+				walk(err)
+			}
+		}
+	}
+	walk(err)
+	return e
+}
+
+// ensureStreams makes what is missing, and says how what exists differs.
+func ensureStreams(ctx context.Context, js jetstream.JetStream, cfg *config.Config, log *slog.Logger) error {
+	for _, spec := range streamSpecs(cfg) {
+		_, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
+		if err != nil {
+			return missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects)
+		}
+		for _, d := range drifts {
+			if d.Fatal {
+				return usage("%s", d).hint("nats stream edit %s, or name another stream", d.Stream)
+			}
+			log.Warn("stream differs from the configuration; it is used as it is",
+				slog.String("stream", d.Stream), slog.String("field", d.Field), slog.String("have", d.Have), slog.String("want", d.Want))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// streamSpecs is every stream that the accounts need, each once: input, output
+// and dead letters, in that order.
+func streamSpecs(cfg *config.Config) []events.StreamSpec {
+	var specs []events.StreamSpec
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		input := streamSpec(a, a.Input.Stream, a.Input.Subject, a.Input.Storage)
+		input.Must = a.Resolve().Subjects
+		specs = merge(specs, input)
+	}
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		output := streamSpec(a, cfg.Output.Stream, config.List{cfg.Output.Subject}, cfg.Output.Storage)
+		output.Output, output.AllowAtomic = true, true
+		dead := streamSpec(a, cfg.Dead.Stream, config.List{cfg.Dead.Subject}, cfg.Dead.Storage)
+		dead.Output, dead.AllowAtomic = true, true
+		specs = merge(merge(specs, output), dead)
+	}
+	return specs
+}
+
+// streamSpec is one stream as one account needs it.
+func streamSpec(a *config.Account, name string, subjects config.List, s config.Storage) events.StreamSpec {
+	spec := events.StreamSpec{
+		Name:       expandAppID(name, a.AppID),
+		MaxAge:     s.MaxAge.Std(),
+		MaxBytes:   int64(s.MaxBytes),
+		Replicas:   s.Replicas,
+		Duplicates: s.Duplicates.Std(),
+	}
+	if spec.MaxAge == 0 {
+		spec.MaxAge = -time.Nanosecond // the configuration's "for ever"
+	}
+	own := spec.Name != name
+	for _, subject := range subjects {
+		t, err := events.ParseTemplate(subject, templateNames...)
+		if err != nil {
+			continue // the configuration's check has said so
+		}
+		for _, captured := range t.StreamSubjects(own, a.AppID) {
+			spec.Subjects = add(spec.Subjects, captured)
+		}
+	}
+	return spec
+}
+
+var templateNames = []string{"appid", "openid", "unionid", "type", "reason"}
+
+func expandAppID(template, appid string) string {
+	t, err := events.ParseTemplate(template, "appid")
+	if err != nil {
+		return template
+	}
+	return t.Expand(events.Vars{AppID: appid})
+}
+
+// merge adds a stream, or what it asks for to one of the same name.
+func merge(specs []events.StreamSpec, s events.StreamSpec) []events.StreamSpec {
+	i := slices.IndexFunc(specs, func(have events.StreamSpec) bool { return have.Name == s.Name })
+	if i < 0 {
+		return append(specs, s)
+	}
+	for _, subject := range s.Subjects {
+		specs[i].Subjects = add(specs[i].Subjects, subject)
+	}
+	for _, subject := range s.Must {
+		specs[i].Must = add(specs[i].Must, subject)
+	}
+	specs[i].Output = specs[i].Output || s.Output
+	return specs
+}
+
+func add(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}

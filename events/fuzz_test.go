@@ -191,6 +191,7 @@ func FuzzParseMsgID(f *testing.F) {
 	f.Add("WX_EVENTS", uint64(7), int64(1700000123000000456), "", false)
 	f.Add("a:b:1:2", uint64(1<<64-1), int64(-1), "r-1", true)
 	f.Add("dead:x", uint64(0), int64(0), "9", false)
+	f.Add("dead", uint64(6), int64(-58), "j", false)
 	f.Fuzz(func(t *testing.T, stream string, seq uint64, nanos int64, replay string, dead bool) {
 		src := Source{Stream: stream, Seq: seq, Time: time.Unix(0, nanos).UTC()}
 		id := src.MsgID(replay)

@@ -36,7 +36,7 @@ func TestParseMsgID(t *testing.T) {
 func TestValidNames(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
-		"WX_EVENTS": true, "a:b": true, "流": true, "": false, "a.b": false, "a b": false, "a*": false, ">": false, "a/b": false, `a\b`: false, "a\x00": false, "dead:x": false,
+		"WX_EVENTS": true, "a:b": true, "流": true, "": false, "a.b": false, "a b": false, "a*": false, ">": false, "a/b": false, `a\b`: false, "a\x00": false, "dead:x": false, "dead": false, "deadline": true,
 	} {
 		if got := ValidStreamName(s); got != want {
 			t.Errorf("ValidStreamName(%q) = %v", s, got)

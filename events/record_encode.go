@@ -153,7 +153,7 @@ func (w *mapWriter) value(k string, v Value) {
 }
 
 // recordOverhead is about what a record has beyond its user and meta.
-const recordOverhead = 640
+const recordOverhead = 512
 
 // Msg makes the message that answers the event: the record and all its headers
 // but the trace context, which the publisher adds.

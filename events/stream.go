@@ -108,7 +108,7 @@ const (
 // its cause and the last fault.
 func EnsureStream(ctx context.Context, js jetstream.JetStream, spec StreamSpec, m Manage) (jetstream.Stream, []Drift, error) {
 	if !ValidStreamName(spec.Name) {
-		return nil, nil, fmt.Errorf("events: stream name %q: no white space and none of . * > / \\", spec.Name)
+		return nil, nil, fmt.Errorf("events: stream name %q: want no white space, none of . * > / \\ and no leading dead:", spec.Name)
 	}
 	for {
 		stream, err := insist(ctx, spec.Name, "INFO", func(ctx context.Context) (jetstream.Stream, error) {

@@ -33,7 +33,7 @@ func msgpackFromJSON(b, s []byte, i int) ([]byte, int) {
 				return closeMsgpack(b, start, n, mpFixArray, mpArray16), i + 1
 			}
 			if c == '{' {
-				b, i = msgpackFromJSON(b, s, i)
+				b, i = msgpackFromString(b, s, i)
 				i = skipSpace(s, i) + 1 // the colon
 			}
 			b, i = msgpackFromJSON(b, s, i)
@@ -62,17 +62,19 @@ func skipSpace(s []byte, i int) int {
 }
 
 func msgpackFromString(b, s []byte, i int) ([]byte, int) {
-	start := i + 1
-	end := start + bytes.IndexByte(s[start:], '"')
-	if bytes.IndexByte(s[start:end], '\\') < 0 {
-		return appendMsgpackString(b, s[start:end]), end + 1
-	}
-	for end = start; s[end] != '"'; end++ {
+	start, end := i+1, i+1
+	escaped := false
+	for s[end] != '"' {
 		if s[end] == '\\' {
+			escaped = true
 			end++
 		}
+		end++
 	}
-	return appendMsgpackString(b, gjson.Parse(string(s[i:end+1])).Str), end + 1
+	if escaped {
+		return appendMsgpackString(b, gjson.Parse(string(s[i:end+1])).Str), end + 1
+	}
+	return appendMsgpackString(b, s[start:end]), end + 1
 }
 
 func msgpackFromNumber(b, s []byte) []byte {

@@ -34,13 +34,13 @@ func ValidReplayID(s string) bool {
 
 // ValidStreamName reports whether a stream can be called s and its messages
 // still be identified: nats-server and nats.go forbid white space and
-// the bytes . * > / \ and more than 255 bytes; we forbid a leading "dead:",
-// which in a message id marks a dead letter. Other colons are fine.
+// the bytes . * > / \ and more than 255 bytes; we forbid "dead" and a leading
+// "dead:", which in a message id marks a dead letter. Other colons are fine.
 func ValidStreamName(s string) bool {
 	return s != "" && len(s) <= 255 && utf8.ValidString(s) &&
 		!strings.ContainsFunc(s, func(r rune) bool {
 			return r <= ' ' || r == 0x7f || strings.ContainsRune(`.*>/\`, r)
-		}) && !strings.HasPrefix(s, deadPrefix)
+		}) && !strings.HasPrefix(s+":", deadPrefix)
 }
 
 func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

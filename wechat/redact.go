@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -75,15 +76,20 @@ func (s secrets) cause(ctx context.Context, err error) error {
 	return err
 }
 
-// in reports whether %+v or %#v of an error of the chain shows a secret that
-// its text does not.
+// in reports whether %+v or %#v of an error of the tree shows a secret that the
+// text of its root does not.
 func (s secrets) in(err error) bool {
-	for ; err != nil; err = errors.Unwrap(err) {
-		for _, verb := range [...]string{"%+v", "%#v"} {
-			if text := fmt.Sprintf(verb, err); s.scrub(text) != text {
-				return true
-			}
+	for _, verb := range [...]string{"%+v", "%#v"} {
+		if text := fmt.Sprintf(verb, err); s.scrub(text) != text {
+			return true
 		}
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		inner := u.Unwrap()
+		return inner != nil && s.in(inner)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(u.Unwrap(), s.in)
 	}
 	return false
 }

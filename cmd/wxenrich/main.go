@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,9 +11,7 @@ import (
 )
 
 func main() {
-	ctx, stop := interruptible(context.Background())
-	defer stop()
-	os.Exit(execute(ctx, os.Args[1:], streams{
+	os.Exit(execute(interruptible(context.Background()), os.Args[1:], streams{
 		in:      os.Stdin,
 		out:     os.Stdout,
 		err:     os.Stderr,
@@ -22,17 +21,19 @@ func main() {
 }
 
 // interruptible ends its context at the first SIGINT or SIGTERM and the process
-// at the second: whoever asks twice does not want to wait for anything.
-func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	second := make(chan os.Signal, 1)
-	context.AfterFunc(ctx, func() {
-		signal.Notify(second, os.Interrupt, syscall.SIGTERM)
+// at the second: whoever asks twice does not want to wait for anything. One
+// channel takes both, so that no signal falls between two handlers.
+func interruptible(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		cancel(fmt.Errorf("received signal: %v", <-signals))
 		code := exitInterrupted
-		if s := <-second; s == syscall.SIGTERM {
+		if <-signals == syscall.SIGTERM {
 			code = exitTerminated
 		}
 		os.Exit(code)
-	})
-	return ctx, cancel
+	}()
+	return ctx
 }

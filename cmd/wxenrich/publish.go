@@ -145,12 +145,10 @@ func publishLines(ctx context.Context, a *app, q *publishQueue, in lines, encode
 	var s publishStats
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	defer progress.Done()
-	for line, err := range in.all() {
+	for line, err := range in.all(ctx) {
 		switch {
 		case err != nil:
-			return s, err
-		case ctx.Err() != nil:
-			return s, fmt.Errorf("stopped after %d events: %w", s.published, ctx.Err())
+			return s, fmt.Errorf("after %d events: %w", s.published, err)
 		case line.repeated:
 			s.repeated++
 			continue

@@ -131,13 +131,37 @@ type line struct {
 	repeated bool // and to be skipped for that
 }
 
-// all yields the lines; an error ends them.
-func (l lines) all() iter.Seq2[line, error] {
+// all yields the lines; an error ends them. Standard input may be silent for
+// ever, so it is read beside the loop, which the context ends.
+func (l lines) all(ctx context.Context) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		in, texts := bufio.NewScanner(l.source), make(chan string)
+		go func() {
+			defer close(texts)
+			for in.Scan() {
+				select {
+				case texts <- in.Text():
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
 		seen := map[string]struct{}{}
-		in := bufio.NewScanner(l.source)
-		for number := 1; in.Scan(); number++ {
-			text, _, _ := strings.Cut(in.Text(), "#")
+		for number := 1; ; number++ {
+			var text string
+			var more bool
+			select {
+			case text, more = <-texts:
+			case <-ctx.Done():
+				yield(line{}, ctx.Err())
+				return
+			}
+			if !more {
+				break
+			}
+			text, _, _ = strings.Cut(text, "#")
 			if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text == "" {
 				continue
 			}

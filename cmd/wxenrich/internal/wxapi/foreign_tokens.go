@@ -161,3 +161,9 @@ func (t *urlTokens) fetch(ctx context.Context) (token wechat.Secret, life time.D
 	}
 	return wechat.Secret(answer.Token), max(time.Duration(answer.Expires)*time.Second-urlAhead, urlBlind), nil
 }
+
+// Format prints no field: fmt would print the secret among them.
+func (envTokens) Format(f fmt.State, _ rune) { io.WriteString(f, "wxapi.envTokens") }
+
+// Format prints no field: fmt would print the secret among them.
+func (*urlTokens) Format(f fmt.State, _ rune) { io.WriteString(f, "wxapi.urlTokens") }

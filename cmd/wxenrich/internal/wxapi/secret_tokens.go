@@ -2,6 +2,8 @@ package wxapi
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"sync"
 
 	"github.com/wxenrich/wxenrich/wechat"
@@ -70,3 +72,6 @@ func (t *secretTokens) changed() bool {
 func operator(op string, err error) error {
 	return &wechat.Error{Op: op, Class: wechat.Operator, Err: err}
 }
+
+// Format prints no field: fmt would print the secret among them.
+func (*secretTokens) Format(f fmt.State, _ rune) { io.WriteString(f, "wxapi.secretTokens") }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestMain lets the test binary be the program, or one that ignores the first
+// signal, so that signals can be sent to a process of its own.
+func TestMain(m *testing.M) {
+	switch os.Getenv("BE") {
+	case "wxenrich":
+		main()
+	case "stubborn":
+		ctx := interruptible(context.Background())
+		fmt.Println("up")
+		<-ctx.Done()
+		fmt.Println("first")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// child runs the test binary as something else and waits until it is up.
+func child(t *testing.T, be, up string, args ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], args...)
+	c.Env = append(os.Environ(), "BE="+be)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewScanner(out)
+	for in.Scan() && !strings.Contains(in.Text(), up) {
+	}
+	return c, in
+}
+
+func code(err error) int {
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return e.ExitCode()
+	}
+	return 0
+}
+
+func TestFirstSignalEndsGracefully(t *testing.T) {
+	t.Parallel()
+	c, _ := child(t, "wxenrich", "until interrupted", "simulate", "--listen", "127.0.0.1:0")
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInterruptedIs130(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	c := exec.CommandContext(t.Context(), os.Args[0], "publish", "--appid", testAppID, "--server", w.nats.URL())
+	c.Env = []string{"BE=wxenrich"}
+	in, err := c.StdinPipe() // stays open: publish waits for more
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintln(in, w.account.OpenID(0)); err != nil {
+		t.Fatal(err)
+	}
+	for len(stored(t, w.nats.JetStream())) == 0 {
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if got := code(c.Wait()); got != exitInterrupted {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	for sig, want := range map[os.Signal]int{os.Interrupt: exitInterrupted, syscall.SIGTERM: exitTerminated} {
+		c, out := child(t, "stubborn", "up")
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		for out.Scan() && out.Text() != "first" {
+		}
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if got := code(c.Wait()); got != want {
+			t.Errorf("%v: exit code %d, want %d", sig, got, want)
+		}
+	}
+}

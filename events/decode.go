@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -44,7 +45,8 @@ func (d *Decoder) Validate() error {
 	if d.AppID != "" && !ValidAppID(d.AppID) {
 		errs = append(errs, fmt.Errorf("appid %q: want 1 to 64 of A-Z a-z 0-9 _ -", d.AppID))
 	}
-	for name, path := range d.Fields {
+	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
+		path := d.Fields[name]
 		if !slices.Contains(inputFields, name) {
 			errs = append(errs, fmt.Errorf("fields: unknown name %q: want one of %s", name, strings.Join(inputFields, ", ")))
 		}
@@ -164,7 +166,14 @@ func (d *Decoder) named(e *Event, f Format, s string) (rejection *Rejection) {
 
 // mapped reads the fields that are somewhere else in this account's payloads.
 func (d *Decoder) mapped(e *Event, f Format, s string) *Rejection {
-	for name, path := range d.Fields {
+	if len(d.Fields) == 0 {
+		return nil
+	}
+	for _, name := range inputFields { // in an order, so that a fault is always the same one
+		path, ok := d.Fields[name]
+		if !ok {
+			continue
+		}
 		if rejection := d.set(e, f, name, lookup(f, s, path)); rejection != nil {
 			return rejection
 		}

@@ -12,12 +12,12 @@ import (
 type Event struct {
 	ID       string    // payload id, else ce-id, else Nats-Msg-Id, else <stream>-<seq>
 	OpenID   string    // matches ^[A-Za-z0-9_-]{20,64}$
-	AppID    string    // from the subject, or the account that owns the stream
+	AppID    string    // the account that owns the subject
 	Type     string    // "subscribe", "unsubscribe", "SCAN" …: payload, else last subject token
 	Time     time.Time // when it happened, by the producer
-	Lang     string    // "zh_CN", "zh_TW" or "en"
+	Lang     string    // "zh_CN", "zh_TW" or "en"; a record has it as Record.Lang
 	EventKey string    // WeChat push only: EventKey verbatim, for example "qrscene_7"
-	Scene    string    // WeChat push only: EventKey without its "qrscene_"
+	Scene    string    // WeChat push only: what the QR code stands for; EventKey without "qrscene_", or all of a SCAN's
 	Ticket   string    // WeChat push only
 	Meta     Value     // any value, handed through untouched
 	Source   Source    // where the input is stored

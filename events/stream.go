@@ -108,7 +108,7 @@ const (
 // its cause and the last fault.
 func EnsureStream(ctx context.Context, js jetstream.JetStream, spec StreamSpec, m Manage) (jetstream.Stream, []Drift, error) {
 	if !ValidStreamName(spec.Name) {
-		return nil, nil, fmt.Errorf("events: stream name %q: want no white space, none of . * > / \\ and no leading dead:", spec.Name)
+		return nil, nil, fmt.Errorf("events: stream name %q: want no white space, none of . * > / \\ and no leading \"dead:\"", spec.Name)
 	}
 	for {
 		stream, err := insist(ctx, spec.Name, "INFO", func(ctx context.Context) (jetstream.Stream, error) {
@@ -144,11 +144,13 @@ func insist(ctx context.Context, name, verb string, request func(context.Context
 		if !passing(err) {
 			return nil, fmt.Errorf("events: stream %s: %w", name, err)
 		}
+		pause := time.NewTimer(requestPause)
 		select {
 		case <-ctx.Done():
+			pause.Stop()
 			return nil, fmt.Errorf("events: stream %s: no answer (is JetStream on, and may this user publish to $JS.API.STREAM.%s.%s?): %w; last: %w",
 				name, verb, name, context.Cause(ctx), err)
-		case <-time.After(requestPause):
+		case <-pause.C:
 		}
 	}
 }

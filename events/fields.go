@@ -18,7 +18,9 @@ func (d *Decoder) set(e *Event, f Format, name string, it item) *Rejection {
 		if it.kind != text {
 			return &Rejection{InvalidOpenID, "openid is not a text"}
 		}
-		return e.setOpenID(strings.TrimSpace(it.text))
+		// Openids outlive their event, in caches: they must not keep a whole
+		// payload in memory.
+		return e.setOpenID(strings.Clone(strings.TrimSpace(it.text)))
 	case "appid":
 		return d.setAppID(e, it)
 	case "id":

@@ -279,6 +279,31 @@ func TestParseRecordRefuses(t *testing.T) {
 	}
 }
 
+// A user without Raw is written from its fields, all of them.
+func TestRecordUserFromFields(t *testing.T) {
+	t.Parallel()
+	want := read(testRecord()).User
+	want.Nickname, want.Sex, want.City, want.Province, want.Country, want.HeadImgURL = "n", 2, "c", "p", "y", "http://h/0"
+	want.Raw = Value{}
+	for _, f := range []Format{JSON, Msgpack} {
+		b, err := (&Record{User: want}).Append(nil, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeRecord(b, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.User.Raw.IsZero() {
+			t.Errorf("%s: no raw user", f)
+		}
+		got.User.Raw = Value{}
+		if diff := cmp.Diff(want, got.User); diff != "" {
+			t.Errorf("%s: user (-want +got):\n%s", f, diff)
+		}
+	}
+}
+
 func TestFetchedAtHasMicroseconds(t *testing.T) {
 	t.Parallel()
 	for want, at := range map[string]time.Time{

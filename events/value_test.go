@@ -3,9 +3,12 @@ package events
 import (
 	"encoding/json"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 func TestValueTranscodes(t *testing.T) {
@@ -75,6 +78,40 @@ func TestValueOneWay(t *testing.T) {
 	} {
 		if got, err := JSONValue([]byte(tt.json)).AppendMsgpack(nil); err != nil || string(got) != tt.msgpack {
 			t.Errorf("%s as msgpack = %q, %v, want %q", tt.json, got, err, tt.msgpack)
+		}
+	}
+}
+
+// Lengths of every width, read back by a decoder that is not ours.
+func TestValueLarge(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{15, 16, 31, 32, 255, 256, 65535, 65536, 70000} {
+		s := strings.Repeat("x", n)
+		asJSON := `{"s":"` + s + `","l":[` + strings.Repeat("1,", n-1) + `1],"m":{`
+		for i := range n {
+			asJSON += `"` + strconv.Itoa(i) + `":0,`
+			if i == 300 { // enough to need 16 bits
+				break
+			}
+		}
+		asJSON = strings.TrimSuffix(asJSON, ",") + `}}`
+		b, err := JSONValue([]byte(asJSON)).AppendMsgpack(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			S string         `msgpack:"s"`
+			L []int          `msgpack:"l"`
+			M map[string]int `msgpack:"m"`
+		}
+		if err := msgpack.Unmarshal(b, &got); err != nil {
+			t.Fatalf("%d: %v", n, err)
+		}
+		if got.S != s || len(got.L) != n || len(got.M) != min(n, 301) {
+			t.Errorf("%d: came back as %d bytes, %d elements, %d pairs", n, len(got.S), len(got.L), len(got.M))
+		}
+		if back, err := MsgpackValue(b).AppendJSON(nil); err != nil || string(back) != asJSON {
+			t.Errorf("%d: JSON of it differs (%v)", n, err)
 		}
 	}
 }

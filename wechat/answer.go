@@ -32,7 +32,7 @@ func codeError(c call, code int, msg string) *Error {
 func statusError(c call, resp *http.Response, body []byte) *Error {
 	e := &Error{Class: classOfStatus(resp.StatusCode), Message: http.StatusText(resp.StatusCode)}
 	if doc, err := checkBody(body); err == nil {
-		code := integer(gjson.Get(doc, "errcode"))
+		code := integer(gjson.Get(doc, "errcode").Raw)
 		if _, known := Lookup(c.kind, int(code)); known {
 			e = codeError(c, int(code), gjson.Get(doc, "errmsg").Str)
 		}

@@ -22,22 +22,22 @@ func (c *Client) BatchGet(ctx context.Context, qs []Query) ([]User, error) {
 	if len(qs) == 0 || len(qs) > MaxBatch {
 		return nil, &Error{Op: op, Class: Bug, Err: fmt.Errorf("%d openids, want 1 to %d", len(qs), MaxBatch)}
 	}
-	var list gjson.Result
+	var r rowReader
+	found := false
 	doc, err := c.data(ctx, call{
 		method: http.MethodPost, op: op, body: appendBatch(nil, qs), openids: len(qs),
-	}, func(key string, value gjson.Result) {
+	}, func(key string, c *cursor) {
 		if key == "user_info_list" {
-			list = value
+			found = r.list(c)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	if !list.IsArray() {
+	if !found {
 		return nil, &Error{Op: op, Class: Transient, Status: http.StatusOK, Err: errors.New("no user_info_list in the answer")}
 	}
-	r := rowReader{raw: []byte(doc)}
-	return r.rows(list), nil
+	return r.rows(doc), nil
 }
 
 // UserInfo asks for one person through user/info (api_userinfo).
@@ -51,7 +51,7 @@ func (c *Client) UserInfo(ctx context.Context, q Query) (User, error) {
 	var r rowReader
 	doc, err := c.data(ctx, call{
 		method: http.MethodGet, op: op, query: query, openids: 1,
-	}, func(key string, value gjson.Result) { r.field(&u, key, value) })
+	}, func(key string, c *cursor) { r.field(&u, key, c) })
 	if err != nil {
 		return User{}, err
 	}

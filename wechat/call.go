@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -40,8 +39,8 @@ type call struct {
 }
 
 // do makes the call and returns the checked JSON object of a successful answer,
-// having shown each of its top-level members to field. An error is an *Error.
-func (w *wire) do(ctx context.Context, c call, field func(key string, value gjson.Result)) (doc string, err error) {
+// having called field at each of its top-level members. An error is an *Error.
+func (w *wire) do(ctx context.Context, c call, field func(key string, c *cursor)) (doc string, err error) {
 	start := time.Now()
 	path := "/cgi-bin/" + c.op
 	ctx, span := w.tracing.tracer.Start(ctx, c.method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
@@ -61,7 +60,7 @@ func (w *wire) do(ctx context.Context, c call, field func(key string, value gjso
 	return doc, err
 }
 
-func (w *wire) attempt(ctx context.Context, c call, path string, field func(string, gjson.Result)) (string, int, error) {
+func (w *wire) attempt(ctx context.Context, c call, path string, field func(string, *cursor)) (string, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, c.method, w.base+path, bytes.NewReader(c.body))
@@ -101,16 +100,16 @@ func (w *wire) attempt(ctx context.Context, c call, path string, field func(stri
 	}
 	var code int64
 	var msg string
-	gjson.Parse(doc).ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
+	cur := &cursor{s: doc}
+	cur.object(func(key string) {
+		switch key {
 		case "errcode":
-			code = integer(value)
+			code = integer(cur.raw())
 		case "errmsg":
-			msg = value.Str
+			msg = text(cur.raw())
 		default:
-			field(key.Str, value)
+			field(key, cur)
 		}
-		return true
 	})
 	if code != 0 {
 		e := codeError(c, int(code), msg)

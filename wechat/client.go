@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -84,7 +83,7 @@ func (c *Client) AppID() string { return c.appID }
 
 // data makes a data call with the current token, and gives a token that is
 // answered with StaleToken back as rejected.
-func (c *Client) data(ctx context.Context, req call, field func(string, gjson.Result)) (string, error) {
+func (c *Client) data(ctx context.Context, req call, field func(string, *cursor)) (string, error) {
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,10 +115,7 @@ func TestErrorIs(t *testing.T) {
 
 func TestCutMessage(t *testing.T) {
 	t.Parallel()
-	long := ""
-	for range 100 {
-		long += "很长"
-	}
+	long := strings.Repeat("很长", 100)
 	for _, c := range []struct{ msg, text, rid string }{
 		{"invalid credential, access_token is invalid or not latest rid: 617682e0-09059ac5-34a8e2ea", "invalid credential, access_token is invalid or not latest", "617682e0-09059ac5-34a8e2ea"},
 		{"invalid openid, rid: 60f1-2", "invalid openid", "60f1-2"},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-
-	"github.com/tidwall/gjson"
 )
 
 // Followers returns the page of openids that comes after the openid next, the
@@ -20,20 +18,17 @@ func (c *Client) Followers(ctx context.Context, next string) (Page, error) {
 	var p Page
 	_, err := c.data(ctx, call{
 		method: http.MethodGet, op: "user/get", query: query,
-	}, func(key string, value gjson.Result) {
+	}, func(key string, c *cursor) {
 		switch key {
 		case "total":
-			p.Total = integer(value)
+			p.Total = integer(c.raw())
 		case "next_openid":
-			p.Next = text(value)
+			p.Next = text(c.raw())
 		case "data":
-			list := value.Get("openid")
-			if !list.IsArray() {
-				return
-			}
-			list.ForEach(func(_, openid gjson.Result) bool {
-				p.OpenIDs = append(p.OpenIDs, text(openid))
-				return true
+			c.object(func(key string) {
+				if key == "openid" {
+					c.list(func() { p.OpenIDs = append(p.OpenIDs, text(c.raw())) })
+				}
 			})
 		}
 	})

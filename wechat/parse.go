@@ -1,121 +1,91 @@
 package wechat
 
-import (
-	"math"
-	"strconv"
-
-	"github.com/tidwall/gjson"
-)
+import "math"
 
 // rowReader fills users from rows. Their strings are parts of the answer's one
 // string, their tags and raw rows parts of one slice each: a batch of 100 costs
 // a handful of allocations.
 type rowReader struct {
-	raw  []byte // a copy of the answer, so that Raw may be handed out
-	tags []int64
+	users []User
+	spans [][2]int // of the rows in the answer
+	tags  []int64
 }
 
-// field sets one field of a user; a value of an unexpected type leaves it zero.
-func (r *rowReader) field(u *User, key string, v gjson.Result) {
+// field sets one field of a user from the value at the cursor; a value of an
+// unexpected type leaves it zero, a field unknown here is left to the caller.
+func (r *rowReader) field(u *User, key string, c *cursor) {
 	switch key {
 	case "subscribe":
-		u.Subscribe = int(integer(v))
+		u.Subscribe = int(integer(c.raw()))
 	case "openid":
-		u.OpenID = text(v)
+		u.OpenID = text(c.raw())
 	case "unionid":
-		u.UnionID = text(v)
+		u.UnionID = text(c.raw())
 	case "nickname":
-		u.Nickname = text(v)
+		u.Nickname = text(c.raw())
 	case "sex":
-		u.Sex = int(integer(v))
+		u.Sex = int(integer(c.raw()))
 	case "language":
-		u.Language = text(v)
+		u.Language = text(c.raw())
 	case "city":
-		u.City = text(v)
+		u.City = text(c.raw())
 	case "province":
-		u.Province = text(v)
+		u.Province = text(c.raw())
 	case "country":
-		u.Country = text(v)
+		u.Country = text(c.raw())
 	case "headimgurl":
-		u.HeadImgURL = text(v)
+		u.HeadImgURL = text(c.raw())
 	case "subscribe_time":
-		u.SubscribeTime = integer(v)
+		u.SubscribeTime = integer(c.raw())
 	case "remark":
-		u.Remark = text(v)
+		u.Remark = text(c.raw())
 	case "groupid":
-		u.GroupID = integer(v)
+		u.GroupID = integer(c.raw())
 	case "tagid_list":
-		u.TagIDs = r.integers(v)
+		u.TagIDs = r.integers(c)
 	case "subscribe_scene":
-		u.SubscribeScene = text(v)
+		u.SubscribeScene = text(c.raw())
 	case "qr_scene":
-		if n := integer(v); n >= 0 && n <= math.MaxUint32 {
+		if n := integer(c.raw()); n >= 0 && n <= math.MaxUint32 {
 			u.QRScene = uint32(n)
 		}
 	case "qr_scene_str":
-		u.QRSceneStr = text(v)
+		u.QRSceneStr = text(c.raw())
 	}
 }
 
-// integers returns the numbers of a list, nil for an empty one.
-func (r *rowReader) integers(v gjson.Result) []int64 {
-	if !v.IsArray() {
-		return nil
-	}
+// integers consumes a list of numbers; it returns nil for an empty one.
+func (r *rowReader) integers(c *cursor) []int64 {
 	from := len(r.tags)
-	v.ForEach(func(_, n gjson.Result) bool {
-		r.tags = append(r.tags, integer(n))
-		return true
-	})
+	c.list(func() { r.tags = append(r.tags, integer(c.raw())) })
 	if len(r.tags) == from {
 		return nil
 	}
 	return r.tags[from:len(r.tags):len(r.tags)]
 }
 
-// rows reads the list of a batch.
-func (r *rowReader) rows(list gjson.Result) []User {
-	users := make([]User, 0, MaxBatch)
-	list.ForEach(func(_, row gjson.Result) bool {
-		u := User{Raw: r.raw[row.Index : row.Index+len(row.Raw) : row.Index+len(row.Raw)]}
-		if row.IsObject() {
-			row.ForEach(func(key, value gjson.Result) bool {
-				r.field(&u, key.Str, value)
-				return true
-			})
-		}
-		users = append(users, u)
-		return true
+// list consumes the list of a batch, and reports whether it is one.
+func (r *rowReader) list(c *cursor) bool {
+	r.users = make([]User, 0, MaxBatch)
+	r.spans = make([][2]int, 0, MaxBatch)
+	var u *User
+	set := func(key string) { r.field(u, key, c) }
+	return c.list(func() {
+		r.users = append(r.users, User{})
+		u = &r.users[len(r.users)-1]
+		c.space()
+		from := c.i
+		c.object(set)
+		r.spans = append(r.spans, [2]int{from, c.i})
 	})
-	return users
 }
 
-// text returns a string, and a zero string for any other type.
-func text(v gjson.Result) string {
-	if v.Type != gjson.String {
-		return ""
+// rows returns the users of the list, with their raw rows: parts of one copy of
+// the answer, cut so that appending to one leaves its neighbour alone.
+func (r *rowReader) rows(doc string) []User {
+	raw := []byte(doc)
+	for i, s := range r.spans {
+		r.users[i].Raw = raw[s[0]:s[1]:s[1]]
 	}
-	return v.Str
-}
-
-// integer returns a whole number, sent as a number or as a string: errcode and
-// scenes come as either. Anything else is zero.
-func integer(v gjson.Result) int64 {
-	digits := v.Raw
-	switch v.Type {
-	case gjson.String:
-		digits = v.Str
-	case gjson.Number:
-	default:
-		return 0
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		f, err := strconv.ParseFloat(digits, 64)
-		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-			return 0
-		}
-		n = int64(f)
-	}
-	return n
+	return r.users
 }

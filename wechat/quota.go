@@ -25,15 +25,17 @@ func (c *Client) Quota(ctx context.Context, path string) (Quota, error) {
 	var q Quota
 	_, err := c.data(ctx, call{
 		method: http.MethodPost, op: "openapi/quota/get", body: body,
-	}, func(key string, value gjson.Result) {
+	}, func(key string, c *cursor) {
 		switch key {
 		case "quota":
-			q.Daily = integer(value.Get("daily_limit"))
-			q.Used = integer(value.Get("used"))
-			q.Remain = integer(value.Get("remain"))
+			value := gjson.Parse(c.raw())
+			q.Daily = integer(value.Get("daily_limit").Raw)
+			q.Used = integer(value.Get("used").Raw)
+			q.Remain = integer(value.Get("remain").Raw)
 		case "rate_limit":
-			q.Rate = integer(value.Get("call_count"))
-			q.Per = time.Duration(integer(value.Get("refresh_second"))) * time.Second
+			value := gjson.Parse(c.raw())
+			q.Rate = integer(value.Get("call_count").Raw)
+			q.Per = time.Duration(integer(value.Get("refresh_second").Raw)) * time.Second
 		}
 	})
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -76,13 +75,13 @@ func newTokens(cfg TokenConfig, spacing time.Duration, request func(Secret) call
 }
 
 // tokenFields reads the answer of both endpoints.
-func tokenFields(value *Secret, seconds *int64) func(string, gjson.Result) {
-	return func(key string, v gjson.Result) {
+func tokenFields(value *Secret, seconds *int64) func(string, *cursor) {
+	return func(key string, c *cursor) {
 		switch key {
 		case "access_token":
-			*value = Secret(text(v))
+			*value = Secret(text(c.raw()))
 		case "expires_in":
-			*seconds = integer(v)
+			*seconds = integer(c.raw())
 		}
 	}
 }

@@ -111,6 +111,9 @@ func (w *wire) attempt(ctx context.Context, c call, path string, field func(stri
 			field(key, cur)
 		}
 	})
+	if cur.deep {
+		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: errTooDeep}
+	}
 	if code != 0 {
 		e := codeError(c, int(code), msg)
 		e.Status = resp.StatusCode

@@ -82,6 +82,7 @@ func TestAnswers(t *testing.T) {
 		{"list of another type", 200, "", `{"user_info_list":{}}`, wechat.Error{Class: wechat.Transient, Err: errors.New("no user_info_list in the answer")}},
 		{"empty", 200, "", ``, wechat.Error{Class: wechat.Transient, Err: errors.New("empty body")}},
 		{"HTML", 200, "", `<html>`, wechat.Error{Class: wechat.Transient, Err: errors.New("body is truncated or not JSON")}},
+		{"deep row", 200, "", `{"user_info_list":[{"x":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}]}`, wechat.Error{Class: wechat.Transient, Err: errors.New("body nested too deeply")}},
 		{"too large", 200, "", `{"user_info_list":[` + strings.Repeat(" ", 5000) + `]}`, wechat.Error{Class: wechat.Transient, Err: errors.New("read body: body larger than 4096 bytes")}},
 		{"502", 502, "", `<html>`, wechat.Error{Class: wechat.Transient, Message: "Bad Gateway"}},
 		{"503 with a wish", 503, "17", ``, wechat.Error{Class: wechat.Transient, Message: "Service Unavailable", After: 17 * time.Second}},

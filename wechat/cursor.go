@@ -14,6 +14,8 @@ import (
 type cursor struct {
 	s string
 	i int // of a value, or of the white space before it
+
+	deep bool // raw has met a value nested beyond maxDepth
 }
 
 // space moves to the next byte that is not white space, a comma or a colon.
@@ -75,7 +77,9 @@ func (c *cursor) raw() string {
 				c.literal()
 				continue
 			case opener:
-				depth++
+				if depth++; depth > maxDepth {
+					c.deep = true
+				}
 			case closer:
 				depth--
 			}

@@ -9,9 +9,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxDepth bounds the nesting of an answer: real ones have four levels, and the
-// JSON readers here and at our callers recurse.
+// maxDepth bounds the nesting of a value in an answer: real ones have two
+// levels, and readers at our callers recurse. The cursor enforces it.
 const maxDepth = 64
+
+// safeOpeners is how many levels the recursive validation may go down by all
+// means; a batch of 100 has 202 openers, and no level without one.
+const safeOpeners = 4096
 
 // checkBody returns a body that is a JSON object, as a string of its own. Two
 // faults of the live service are mended: raw control characters inside string
@@ -20,16 +24,14 @@ func checkBody(body []byte) (string, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return "", errors.New("empty body")
 	}
-	var doc string
-	if fault, deep := scan(body); deep {
-		return "", errors.New("body nested too deeply")
-	} else if fault {
-		doc = strings.ToValidUTF8(string(repair(body)), "\uFFFD")
-	} else {
-		doc = string(body)
+	if bytes.Count(body, []byte{'{'})+bytes.Count(body, []byte{'['}) > safeOpeners && tooDeep(body) {
+		return "", errTooDeep
 	}
-	if !gjson.Valid(doc) {
-		return "", errors.New("body is truncated or not JSON")
+	doc := string(body)
+	if !utf8.Valid(body) || !gjson.Valid(doc) {
+		if doc = strings.ToValidUTF8(string(repair(body)), "\uFFFD"); !gjson.Valid(doc) {
+			return "", errors.New("body is truncated or not JSON")
+		}
 	}
 	if !gjson.Parse(doc).IsObject() {
 		return "", errors.New("body is not a JSON object")
@@ -37,55 +39,43 @@ func checkBody(body []byte) (string, error) {
 	return doc, nil
 }
 
-// The kinds of byte that scan stops at.
+var errTooDeep = errors.New("body nested too deeply")
+
+// The kinds of byte that carry structure.
 const (
 	inert byte = iota
-	control
 	quote
-	escape
 	opener
 	closer
 )
 
 var kinds = func() (k [256]byte) {
-	for c := range 0x20 {
-		k[c] = control
-	}
-	k['"'], k['\\'] = quote, escape
+	k['"'] = quote
 	k['{'], k['['] = opener, opener
 	k['}'], k[']'] = closer, closer
 	return k
 }()
 
-// scan looks for what repair mends and for nesting beyond maxDepth, which has
-// to be known before any recursive reader sees the text.
-func scan(body []byte) (fault, deep bool) {
+// tooDeep reports whether a text, JSON or not, nests beyond safeOpeners.
+func tooDeep(body []byte) bool {
 	depth := 0
+	inside := false
 	for i := 0; i < len(body); i++ {
-		switch kinds[body[i]] {
-		case opener:
-			if depth++; depth > maxDepth {
-				return fault, true
+		switch c := body[i]; {
+		case c == '"':
+			inside = !inside
+		case inside && c == '\\':
+			i++
+		case inside:
+		case kinds[c] == opener:
+			if depth++; depth > safeOpeners {
+				return true
 			}
-		case closer:
+		case kinds[c] == closer:
 			depth--
-		case quote:
-		literal:
-			for i++; i < len(body); i++ {
-				switch kinds[body[i]] {
-				case quote:
-					break literal
-				case escape:
-					if i+1 < len(body) && body[i+1] >= 0x20 {
-						i++
-					}
-				case control:
-					fault = true
-				}
-			}
 		}
 	}
-	return fault || !utf8.Valid(body), false
+	return false
 }
 
 const hex = "0123456789abcdef"

@@ -43,12 +43,10 @@ func (m *meter) enter() {
 	m.stats.MaxConcurrent = max(m.stats.MaxConcurrent, m.inside)
 }
 
-func (m *meter) leave(c Call, entered bool) {
+func (m *meter) leave(c Call) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if entered {
-		m.inside--
-	}
+	m.inside--
 	if m.stats.Calls == nil {
 		m.stats.Calls, m.stats.Codes = make(map[string]int), make(map[int]int)
 	}

@@ -18,7 +18,6 @@ type Server struct {
 	mu       sync.RWMutex
 	accounts map[string]*Account
 	owners   map[[tagLen]byte]*Account
-	stray    meter // calls that belong to no account
 
 	faulty  faultList
 	rngMu   sync.Mutex

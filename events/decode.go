@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -145,27 +146,25 @@ func (d *Decoder) payload(e *Event, form media, data []byte, envelope bool) *Rej
 	return d.object(e, JSON, s)
 }
 
-// object reads the JSON and msgpack form.
+// object reads the JSON and msgpack form. It reads on after a fault, and
+// reports the first: the dead letter wants the id, wherever that stands.
 func (d *Decoder) object(e *Event, f Format, s string) *Rejection {
-	if rejection := d.named(e, f, s); rejection != nil {
-		return rejection
-	}
-	return d.mapped(e, f, s)
+	return cmp.Or(d.named(e, f, s), d.mapped(e, f, s))
 }
 
 // named reads the fields that go by our own names.
 func (d *Decoder) named(e *Event, f Format, s string) (rejection *Rejection) {
 	eachKey(f, s, func(key string, it item) bool {
 		if _, mapped := d.Fields[key]; !mapped {
-			rejection = d.set(e, f, key, it)
+			rejection = cmp.Or(rejection, d.set(e, f, key, it))
 		}
-		return rejection == nil
+		return true
 	})
 	return rejection
 }
 
 // mapped reads the fields that are somewhere else in this account's payloads.
-func (d *Decoder) mapped(e *Event, f Format, s string) *Rejection {
+func (d *Decoder) mapped(e *Event, f Format, s string) (rejection *Rejection) {
 	if len(d.Fields) == 0 {
 		return nil
 	}
@@ -174,11 +173,9 @@ func (d *Decoder) mapped(e *Event, f Format, s string) *Rejection {
 		if !ok {
 			continue
 		}
-		if rejection := d.set(e, f, name, lookup(f, s, path)); rejection != nil {
-			return rejection
-		}
+		rejection = cmp.Or(rejection, d.set(e, f, name, lookup(f, s, path)))
 	}
-	return nil
+	return rejection
 }
 
 // readText reads a bare openid, which is what nats pub makes easy to send.

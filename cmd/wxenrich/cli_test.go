@@ -183,11 +183,18 @@ func (w *watched) Write(p []byte) (int, error) {
 
 // waitFor returns what has been written once it holds text. A test that waits
 // for ever fails by go test's own deadline.
-func (w *watched) waitFor(text string) string {
+func (w *watched) waitFor(text string) string { return w.waitForAny(text) }
+
+// waitForAny is waitFor for one of several texts.
+func (w *watched) waitForAny(texts ...string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for !strings.Contains(w.buf.String(), text) {
+	for {
+		for _, text := range texts {
+			if strings.Contains(w.buf.String(), text) {
+				return w.buf.String()
+			}
+		}
 		w.more.Wait()
 	}
-	return w.buf.String()
 }

@@ -78,6 +78,9 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 		return err
 	}
 	defer closeSource()
+	if _, ok := cfg.ByAppID(account.AppID); !ok && len(cfg.Accounts) > 0 {
+		fmt.Fprintf(a.err, "note: the configuration has no account %s\n", account.AppID)
+	}
 	nc, err := a.dialNATS(ctx, p.nats, cfg, "publish")
 	if err != nil {
 		return err

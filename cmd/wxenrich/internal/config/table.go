@@ -1,23 +1,24 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 )
 
 // Table is the README's table of every key, in Markdown. lang is "en" or "zh".
 func Table(lang string) string {
-	head, same := "| key | default | meaning |", "the same keys as the section of that name; win for this account"
-	tag, from, to := "doc", "at least", "at most"
+	head, same := "| key | default | meaning |", "the same keys as the sections of these names; win for this account"
+	tag, from, to, brackets, comma := "doc", "at least ", "at most ", " (%s)", ", "
 	if lang == "zh" {
 		head, same = "| 键 | 默认值 | 含义 |", "与同名段落的键相同，仅对该账号生效并优先"
-		tag, from, to = "zh", "不小于", "不大于"
+		tag, from, to, brackets, comma = "zh", "不小于 ", "不大于 ", "（%s）", "，"
 	}
 	var b strings.Builder
 	b.WriteString(head + "\n|---|---|---|\n")
-	row := func(key, value, meaning string) {
+	row := func(keys, value, meaning string) {
 		// A bar in a cell would end it.
-		b.WriteString("| `" + key + "` | " + value + " | " + strings.ReplaceAll(meaning, "|", `\|`) + " |\n")
+		b.WriteString("| `" + keys + "` | " + value + " | " + strings.ReplaceAll(meaning, "|", `\|`) + " |\n")
 	}
 	add := func(l leaf) {
 		value := ""
@@ -27,33 +28,35 @@ func Table(lang string) string {
 		meaning := l.tag.Get(tag)
 		var limits []string
 		if one := l.tag.Get("one"); one != "" {
-			limits = append(limits, strings.ReplaceAll(one, "|", ", "))
+			limits = append(limits, strings.ReplaceAll(one, "|", comma))
 		}
 		if low := l.tag.Get("min"); low != "" && low != "0" && low != "0s" && low != "0%" {
-			limits = append(limits, from+" "+low)
+			limits = append(limits, from+low)
 		}
 		if high := l.tag.Get("max"); high != "" {
-			limits = append(limits, to+" "+high)
+			limits = append(limits, to+high)
 		}
 		if len(limits) > 0 {
-			meaning += " (" + strings.Join(limits, ", ") + ")"
+			meaning += fmt.Sprintf(brackets, strings.Join(limits, comma))
 		}
 		row(l.path, value, meaning)
 	}
 	for _, c := range children(reflect.ValueOf(Default()).Elem()) {
 		switch {
 		case c.key == "accounts":
+			var overrides []string
 			for _, k := range children(reflect.ValueOf(NewAccount("")).Elem()) {
 				path := "accounts[]." + k.key
 				switch {
 				case k.tag.Get("override") != "":
-					row(path, "", same)
+					overrides = append(overrides, path)
 				case section(k.value):
 					leaves(k.value, path, add)
 				default:
 					add(leaf{path, k.tag, k.value})
 				}
 			}
+			row(strings.Join(overrides, "`, `"), "", same)
 		case section(c.value):
 			leaves(c.value, c.key, add)
 		default:

@@ -224,13 +224,19 @@ func (w *world) until(what string, cond func() bool) {
 func (w *world) settled(durable string) {
 	w.Helper()
 	w.until("everything is acked", func() bool {
-		c, err := w.js.Consumer(context.Background(), "WX_EVENTS", durable)
-		if err != nil {
-			w.Fatal(err)
-		}
-		info := c.CachedInfo()
+		info := w.consumer(durable)
 		return info.NumPending == 0 && info.NumAckPending == 0
 	})
+}
+
+// consumer is what the server says of a durable.
+func (w *world) consumer(durable string) *jetstream.ConsumerInfo {
+	w.Helper()
+	c, err := w.js.Consumer(context.Background(), "WX_EVENTS", durable)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c.CachedInfo()
 }
 
 // stored waits until a stream holds at least n messages.

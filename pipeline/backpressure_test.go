@@ -1,0 +1,67 @@
+package pipeline_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+func TestSlowWeChatStopsThePull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	unhang := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Hang: true}})
+	w.publish(5000, w.openid)
+	cfg := config()
+	cfg.Concurrency, cfg.BatchSize, cfg.Grace = 2, 50, 100*time.Millisecond
+	lane := w.start(cfg)
+	const full = 50*(2+1) + 50 // every call, a batch more, and what the client had buffered
+	w.until("its hands are full", func() bool { return lane.Stats().Counts().InHand >= 150 })
+	info := w.consumer(cfg.Durable)
+	if info.NumAckPending > full {
+		t.Errorf("%d events are taken from the server, want %d at most", info.NumAckPending, full)
+	}
+	unhang()
+}
+
+func TestBeatsKeepWhatIsInHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	slow := wechattest.Constant(2500 * time.Millisecond)
+	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Latency: &slow}})
+	cfg := config()
+	cfg.AckWait, cfg.Concurrency = time.Second, 1
+	w.publish(250, w.openid) // two calls and a half, one after the other
+	lane := w.start(cfg)
+	w.answers(250)
+	if c := lane.Stats().Counts(); c.Received != 250 {
+		t.Errorf("%d deliveries of 250 events: the server did not know that they were in hand", c.Received)
+	}
+	if got := w.consumer(cfg.Durable).NumRedelivered; got != 0 {
+		t.Errorf("%d events delivered again", got)
+	}
+}
+
+func TestAtomicBatchesFallBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.publish(300, w.openid)
+	cfg := config()
+	cfg.Atomic = true
+	first := w.start(cfg)
+	w.answers(300)
+	first.stop()
+	// The durable is made anew, so everything is delivered again. The server
+	// knows every message id, and so refuses every batch as a whole.
+	if err := w.js.DeleteConsumer(context.Background(), cfg.Stream, cfg.Durable); err != nil {
+		t.Fatal(err)
+	}
+	w.start(cfg)
+	w.until("the events are delivered", func() bool { return w.asked() >= 6 })
+	w.settled(cfg.Durable)
+	w.answers(300)
+	if n := w.held("WX_PROFILES"); n != 300 {
+		t.Errorf("%d records of 300 events", n)
+	}
+}

@@ -30,6 +30,9 @@ choice explained. An existing file is kept unless --force is given.`,
   wxenrich config init --appid wx0123456789abcdef --output -`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := os.Stat(output); err == nil && !force && output != "-" {
+				return alreadyThere(output) // before anything is asked
+			}
 			if a.inTTY && !yes {
 				if err := ask(a, c, &s); err != nil {
 					return err
@@ -117,7 +120,7 @@ func writeStarter(a *app, output, text string, force bool, s config.Starter) err
 	}
 	f, err := os.OpenFile(output, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return usage("%s exists already", output).hint("--force replaces it, --output writes elsewhere")
+		return alreadyThere(output)
 	}
 	if err != nil {
 		return err
@@ -128,4 +131,8 @@ func writeStarter(a *app, output, text string, force bool, s config.Starter) err
 	}
 	_, err = fmt.Fprintf(a.out, "wrote %s\nnext: put the AppSecret into %s (chmod 600), then\n  wxenrich config check\n  wxenrich run\n", output, s.SecretFile)
 	return err
+}
+
+func alreadyThere(output string) error {
+	return usage("%s exists already", output).hint("--force replaces it, --output writes elsewhere")
 }

@@ -78,6 +78,9 @@ func TestConfigInitAsks(t *testing.T) {
 	ask("wx1\n").want(t, 1, "", "no answer")
 	r := ask("wx1\njson\n\nnats://nats.example:4222\n")
 	r.want(t, 0, "wrote", "AppID of the account []: Records as msgpack or json [msgpack]: JetStream server inside the process, yes or no [no]: NATS server [nats://127.0.0.1:4222]: ")
+	if again := ask(""); again.code != 2 || strings.Contains(again.err, "AppID") {
+		t.Errorf("asks although the file is there: %+v", again)
+	}
 	cfg, err := config.Load(config.Options{Path: path})
 	if err != nil || cfg.Output.Format != "json" || cfg.NATS.URL != "nats://nats.example:4222" || cfg.Accounts[0].AppID != "wx1" {
 		t.Errorf("%+v, %v", cfg, err)

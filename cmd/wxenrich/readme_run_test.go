@@ -1,0 +1,359 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/eventstest"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// reader is somebody who follows the README with a shell: wxenrich, nats and
+// curl on the path are this test binary, and ports that may be taken are others.
+type reader struct {
+	t       *testing.T
+	path    string // of the README, absolute
+	dir     string
+	environ []string
+	other   *strings.Replacer
+}
+
+var backgroundNote = regexp.MustCompile(`, in the background until "(.*)"$`)
+
+// newReader replaces what has to be different in a test by pairs of strings.
+func newReader(t *testing.T, environ []string, pairs ...string) *reader {
+	t.Helper()
+	path, err := filepath.Abs(readmes["en"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{t: t, path: path, dir: t.TempDir(), other: strings.NewReplacer(pairs...)}
+	bin := t.TempDir()
+	for _, name := range []string{"wxenrich", "nats", "curl"} {
+		script := fmt.Sprintf("#!/bin/sh\nBE=%s exec %q \"$@\"\n", name, os.Args[0])
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Under the race detector every process would sleep for a second at its end.
+	r.environ = append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + r.dir, "GORACE=atexit_sleep_ms=0"}, environ...)
+	return r
+}
+
+// play runs a scene's blocks in their order, and returns what the scripts
+// printed. What runs in the background is terminated when the test ends.
+func (r *reader) play(scene string) string {
+	r.t.Helper()
+	var printed, script strings.Builder
+	flush := func() {
+		if script.Len() > 0 {
+			printed.WriteString(r.script(script.String()))
+		}
+		script.Reset()
+	}
+	n := 0
+	for _, b := range blocks(r.t, r.path) {
+		note, ok := strings.CutPrefix(b.note, "run: "+scene)
+		if !ok {
+			continue
+		}
+		n++
+		if m := backgroundNote.FindStringSubmatch(note); m != nil {
+			flush()
+			r.start(b.text, m[1])
+		} else {
+			script.WriteString(b.text)
+		}
+	}
+	flush()
+	if n < 2 {
+		r.t.Fatalf("scene %q has %d blocks", scene, n)
+	}
+	return printed.String()
+}
+
+func (r *reader) shell(text string) *exec.Cmd {
+	c := exec.CommandContext(r.t.Context(), "sh", "-euc", r.other.Replace(text))
+	c.Dir, c.Env = r.dir, r.environ
+	return c
+}
+
+func (r *reader) script(text string) string {
+	r.t.Helper()
+	out, err := r.shell(text).CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%v\n%s\n%s", err, text, out)
+	}
+	return string(out)
+}
+
+func (r *reader) start(text, until string) {
+	r.t.Helper()
+	out := newWatched()
+	c := r.shell("exec " + text)
+	c.Stdout, c.Stderr = out, out
+	if err := c.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		err := c.Wait()
+		fmt.Fprintf(out, "\nended: %v; wanted: %s", err, until) // so that nobody waits for ever
+		ended <- err
+	}()
+	r.t.Cleanup(func() {
+		_ = c.Process.Signal(syscall.SIGTERM) // an error: it has ended
+		<-ended
+		if r.t.Failed() {
+			r.t.Logf("%s\n%s", text, out.buf.String())
+		}
+	})
+	if printed := out.waitFor(until); strings.Contains(printed, "\nended: ") {
+		r.t.Fatalf("%s\n%s", text, printed)
+	}
+}
+
+// port is a port of loopback that nobody listens on.
+func port(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestREADMETour(t *testing.T) {
+	t.Parallel()
+	listen := port(t)
+	r := newReader(t, []string{"NATS_URL=nats://" + listen},
+		"go run ./cmd/wxenrich demo", "wxenrich demo --rate 0.001 --listen "+listen)
+	out := r.play("tour")
+	if n := strings.Count(out, "following "); n != 5 {
+		t.Errorf("%d followers are shown:\n%s", n, out)
+	}
+	js := jetStream(t, "nats://"+listen)
+	got := map[string]int{}
+	var headers []string
+	for stream, n := range map[string]int{"WX_PROFILES": 8, "WX_DEAD": 1} {
+		for _, m := range messages(t, js, stream, n) {
+			h := m.Headers()
+			got[h.Get(events.HeaderStatus)+h.Get(events.HeaderDeadReason)]++
+			for name := range h {
+				headers = append(headers, "`"+name+"`")
+			}
+		}
+	}
+	want := map[string]int{"following": 7, "unsubscribed": 1, "undecodable": 1}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("answers: -want +got\n%s", d)
+	}
+	for _, path := range readmes {
+		mentioned(t, path, headers)
+	}
+}
+
+// account is a simulated WeChat with the README's account.
+func account(t *testing.T) (api, openid string) {
+	t.Helper()
+	sim := wechattest.New()
+	a := sim.AddAccount(wechattest.AccountConfig{AppID: testAppID, Secret: testSecret, Followers: 10})
+	s := httptest.NewServer(sim)
+	t.Cleanup(s.Close)
+	return s.URL, a.OpenID(0)
+}
+
+var metric = regexp.MustCompile(`(?m)^wxenrich_\w+`)
+
+func TestREADMEMachine(t *testing.T) {
+	t.Parallel()
+	api, openid := account(t)
+	listen, admin := port(t), port(t)
+	r := newReader(t, []string{"APPSECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_API=" + api,
+		"NATS_URL=nats://" + listen, "WXENRICH_NATS_LISTEN=" + listen, "WXENRICH_HTTP_LISTEN=" + admin},
+		"oABCDEFGHIJKLMNOPQRSTUVWXYZ0", openid, "127.0.0.1:9464", admin)
+	out := r.play("machine")
+	for _, text := range []string{"following ", "status    following", `"ready":true`} {
+		if !strings.Contains(out, text) {
+			t.Errorf("nothing printed %q:\n%s", text, out)
+		}
+	}
+	for _, path := range readmes {
+		mentioned(t, path, metric.FindAllString(out, -1))
+	}
+}
+
+func TestREADMEOwnNATS(t *testing.T) {
+	t.Parallel()
+	api, openid := account(t)
+	url := eventstest.NewServer(t).URL()
+	r := newReader(t, []string{"APPSECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_API=" + api,
+		"NATS_URL=" + url, "WXENRICH_HTTP_LISTEN=" + port(t)},
+		"oABCDEFGHIJKLMNOPQRSTUVWXYZ0", openid, "nats://127.0.0.1:4222", url)
+	if out := r.play("own"); !strings.Contains(out, "events=1 records=1") || !strings.Contains(out, "following ") {
+		t.Error(out)
+	}
+	js := jetStream(t, url)
+	for _, stream := range []string{"WX_SHADOW", "WX_SHADOW_DEAD"} {
+		if _, err := js.Stream(t.Context(), stream); err == nil {
+			t.Errorf("%s is still there", stream)
+		}
+	}
+}
+
+func TestREADMESimulator(t *testing.T) {
+	t.Parallel()
+	listen := port(t)
+	r := newReader(t, nil, "wxenrich simulate", "wxenrich simulate --listen "+listen, "127.0.0.1:8089", listen)
+	shown, _, _ := strings.Cut(r.play("simulator"), "asked ") // the rest is the time
+	for _, path := range readmes {
+		mentioned(t, path, []string{shown})
+	}
+}
+
+func jetStream(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// messages waits for the first n messages of a stream.
+func messages(t *testing.T, js jetstream.JetStream, stream string, n int) []jetstream.Msg {
+	t.Helper()
+	c, err := js.OrderedConsumer(t.Context(), stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := c.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Stop()
+	all := make([]jetstream.Msg, n)
+	for i := range all {
+		if all[i], err = next.Next(jetstream.NextContext(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// init lets the test binary be what else a reader has on the path.
+func init() {
+	be := map[string]func([]string) error{"nats": natsCLI, "curl": curl}[os.Getenv("BE")]
+	if be == nil {
+		return
+	}
+	if err := be(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// natsCLI is the part of the nats CLI that the README uses.
+func natsCLI(args []string) error {
+	nc, err := nats.Connect(os.Getenv("NATS_URL"))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	switch what := strings.Join(args[:min(2, len(args))], " "); {
+	case args[0] == "pub":
+		m, err := pubMessage(args[1:])
+		if err != nil {
+			return err
+		}
+		if err := nc.PublishMsg(m); err != nil {
+			return err
+		}
+		return nc.Flush()
+	case what == "stream get" && len(args) == 5 && args[3] == "-S":
+		s, err := js.Stream(ctx, args[2])
+		if err != nil {
+			return err
+		}
+		m, err := s.GetLastMsgForSubject(ctx, args[4])
+		if err != nil {
+			return err
+		}
+		fmt.Println(m.Subject, m.Header, string(m.Data))
+		return nil
+	case what == "stream rm" && len(args) == 4 && args[2] == "-f":
+		return js.DeleteStream(ctx, args[3])
+	case what == "consumer rm" && len(args) == 5 && args[2] == "-f":
+		return js.DeleteConsumer(ctx, args[3], args[4])
+	}
+	return fmt.Errorf("nats %q is not part of this test", args)
+}
+
+// pubMessage reads the arguments of nats pub.
+func pubMessage(args []string) (*nats.Msg, error) {
+	m := &nats.Msg{Header: nats.Header{}}
+	var plain []string
+	for len(args) > 0 {
+		switch args[0] {
+		case "-H":
+			name, value, _ := strings.Cut(args[1], ":")
+			m.Header[name] = []string{value}
+			args = args[2:]
+		case "--force-stdin":
+			data, err := io.ReadAll(os.Stdin)
+			if err != nil {
+				return nil, err
+			}
+			m.Data, args = data, args[1:]
+		default:
+			plain, args = append(plain, args[0]), args[1:]
+		}
+	}
+	if len(plain) == 2 {
+		m.Data = []byte(plain[1])
+	}
+	if len(plain) == 0 || len(plain) > 2 {
+		return nil, fmt.Errorf("nats pub %q: want a subject and a body", plain)
+	}
+	m.Subject = plain[0]
+	return m, nil
+}
+
+// curl prints what its last argument is the address of.
+func curl(args []string) error {
+	resp, err := http.Get(args[len(args)-1])
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(os.Stdout, resp.Body)
+	return err
+}

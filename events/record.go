@@ -22,6 +22,10 @@ const (
 	FromRecent = "recent"
 )
 
+// MarkerNoUnionID marks a follower without a unionid on an account whose
+// followers have them, also when asked for alone.
+const MarkerNoUnionID = "unionid_missing"
+
 // Record is the output: one per input event.
 type Record struct {
 	Event     Event  // id, appid and openid of the record are the event's
@@ -31,6 +35,7 @@ type Record struct {
 	FetchedAt time.Time // when the look-up began; of an unsubscribe, when the event was stored
 	Source    string    // FromBatch, FromSingle, FromRecent; empty for Unsubscribed
 	Replay    string    // id of the replay that made it, else empty
+	Marker    string    // MarkerNoUnionID, or empty
 	Hop       int       // how many redrives of a dead letter led to it; a header only
 	User      User      // WeChat's answer; zero for Unsubscribed
 }

@@ -100,6 +100,8 @@ func (r *Record) set(f Format, key string, it item) {
 		r.Source = it.string()
 	case "replay":
 		r.Replay = it.string()
+	case "marker":
+		r.Marker = it.string()
 	case "event":
 		eachKey(f, it.raw, func(key string, it item) bool {
 			r.Event.set(f, key, it)

@@ -22,6 +22,7 @@ func (r *Record) Append(b []byte, f Format) ([]byte, error) {
 	w.instant("fetched_at", r.FetchedAt, true)
 	w.text("source", r.Source)
 	w.text("replay", r.Replay)
+	w.text("marker", r.Marker)
 	outer := w.begin("event")
 	r.Event.write(&w)
 	w.end(outer)

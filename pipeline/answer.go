@@ -34,7 +34,7 @@ func causeOf(reason events.Reason, err error, attempts int) *cause {
 }
 
 // record answers d with what WeChat says of the person.
-func (l *Lane) record(d *delivery, u *wechat.User, source string, began time.Time) answer {
+func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began time.Time) answer {
 	r := events.Record{
 		Event:     d.event,
 		UnionID:   u.UnionID,
@@ -42,6 +42,7 @@ func (l *Lane) record(d *delivery, u *wechat.User, source string, began time.Tim
 		Lang:      l.langOf(&d.event),
 		FetchedAt: began,
 		Source:    source,
+		Marker:    marker,
 		User:      events.User{Raw: events.JSONValue(u.Raw)},
 	}
 	if u.Subscribe == 0 {

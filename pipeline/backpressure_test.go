@@ -31,8 +31,8 @@ func TestBeatsKeepWhatIsInHand(t *testing.T) {
 	slow := wechattest.Constant(2500 * time.Millisecond)
 	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Latency: &slow}})
 	cfg := config()
-	cfg.AckWait, cfg.Concurrency = time.Second, 1
-	w.publish(250, w.openid) // two calls and a half, one after the other
+	cfg.AckWait, cfg.Concurrency, cfg.Fixed = 2*time.Second, 1, true
+	w.publish(250, w.openid) // three calls, one after the other
 	lane := w.start(cfg)
 	w.answers(250)
 	if c := lane.Stats().Counts(); c.Received != 250 {

@@ -2,13 +2,10 @@ package pipeline
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/batch"
-	"github.com/wxenrich/wxenrich/pipeline/internal/match"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
@@ -20,16 +17,13 @@ type item = batch.Item[key, *delivery, notes]
 
 // notes is what the lane has learned about a person on the way to an answer.
 type notes struct {
-	calls     int  // calls about this person so far
-	unusable  int  // of those, answered without a usable row
+	calls     int // calls about this person so far
+	unusable  int // of those, answered without a row to rely on
+	votes     []vote
 	rechecked bool // seemed not to follow, and was asked again
 
 	refused time.Time // when it was first refused alone
 }
-
-// unusableLimit is how many batches may fail to give a usable row before the
-// person is asked for alone; as often again, and there is no answer.
-const unusableLimit = 3
 
 // strangeLimit is how many groups may fail with a code that the table does not
 // know, and none succeed between, before it is taken for the account's.
@@ -115,110 +109,11 @@ func (l *Lane) batchGet(c contexts, items []*item) (users []wechat.User, began t
 	return users, began, err
 }
 
-// finish settles the items that the answer answers, and sorts out the others.
-func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began time.Time, o *outcome) {
-	asked := make([]string, len(items))
-	for i, it := range items {
-		asked[i] = it.Key.openid
-	}
-	rows := make([]match.Row, len(users))
-	for i := range users {
-		rows[i] = match.Row{OpenID: users[i].OpenID, UnionID: users[i].UnionID}
-	}
-	found, doubt := match.Match(asked, rows)
-	if doubt != match.None {
-		l.doubtful(c, items, doubt, o)
-		return
-	}
-	answers := make([]answer, 0, len(items))
-	settled := make([]*item, 0, len(items))
-	for i, it := range items {
-		if found[i] < 0 {
-			l.stats.missing.Add(1)
-			l.unanswered(c, it, o)
-			continue
-		}
-		u := &users[found[i]]
-		if u.Subscribe == 0 && l.tooFresh(it) {
-			it.State.rechecked = true
-			o.later = append(o.later, it)
-			continue
-		}
-		if u.Subscribe == 1 {
-			l.proof.good(u.OpenID)
-		}
-		for _, d := range it.Waiters {
-			answers = append(answers, l.record(d, u, events.FromBatch, began))
-		}
-		settled = append(settled, it)
-	}
-	l.settle(c, answers)
-	o.done = append(o.done, settled...)
-}
-
-// doubtful handles a batch that cannot be believed: none of its rows goes out.
-// Its people are asked again in other company, because it is the neighbours
-// that make WeChat mix up rows.
-func (l *Lane) doubtful(c contexts, items []*item, why match.Doubt, o *outcome) {
-	l.stats.doubted(why)
-	l.log.Warn("a batch answer contradicts itself; it is asked again in other groups", slog.String("doubt", string(why)), slog.Int("openids", len(items)))
-	var even, odd []*item
-	for i, it := range items {
-		it.State.unusable++
-		switch {
-		case it.State.unusable >= unusableLimit || len(items) == 1:
-			l.single(c, it, o)
-		case i%2 == 0:
-			even = append(even, it)
-		default:
-			odd = append(odd, it)
-		}
-	}
-	o.back = append(o.back, append(even, odd...)...)
-}
-
-// unanswered handles a person whose row is missing: asked again with others,
-// and in the end alone.
-func (l *Lane) unanswered(c contexts, it *item, o *outcome) {
-	it.State.unusable++
-	if it.State.unusable >= unusableLimit {
-		l.single(c, it, o)
-		return
-	}
-	o.back = append(o.back, it)
-}
-
-// single asks for one person through user/info, which has no neighbours to be
-// mixed up with.
-func (l *Lane) single(c contexts, it *item, o *outcome) {
-	var user wechat.User
-	var began time.Time
-	err := l.attempt(c, 1, func(ctx context.Context) (err error) {
-		began = time.Now()
-		it.State.calls++
-		user, err = l.wechat.UserInfo(ctx, wechat.Query{OpenID: it.Key.openid, Lang: it.Key.lang})
-		return err
-	})
-	switch {
-	case err != nil:
-		l.fail(c, []*item{it}, began, err, o)
-	case user.OpenID == it.Key.openid:
-		l.answerAll(c, it, &user, events.FromSingle, began, o)
-	default:
-		it.State.unusable++
-		if it.State.unusable < 2*unusableLimit {
-			o.back = append(o.back, it)
-			return
-		}
-		l.giveUp(c, it, &cause{reason: events.Unresolved, detail: "every answer was for somebody else", attempts: it.State.calls}, o)
-	}
-}
-
 // answerAll answers all who wait for a person with a record.
-func (l *Lane) answerAll(c contexts, it *item, u *wechat.User, source string, began time.Time, o *outcome) {
+func (l *Lane) answerAll(c contexts, it *item, u *wechat.User, source, marker string, began time.Time, o *outcome) {
 	answers := make([]answer, 0, len(it.Waiters))
 	for _, d := range it.Waiters {
-		answers = append(answers, l.record(d, u, source, began))
+		answers = append(answers, l.record(d, u, source, marker, began))
 	}
 	l.settle(c, answers)
 	o.done = append(o.done, it)
@@ -232,23 +127,6 @@ func (l *Lane) giveUp(c contexts, it *item, why *cause, o *outcome) {
 	}
 	l.settle(c, answers)
 	o.done = append(o.done, it)
-}
-
-// fresh is the age below which a follower may not be visible yet.
-const fresh = time.Minute
-
-// tooFresh reports whether "does not follow" may only mean "not visible yet":
-// somebody followed a moment ago, and has not been asked for again.
-func (l *Lane) tooFresh(it *item) bool {
-	if l.cfg.Recheck == 0 || it.State.rechecked {
-		return false
-	}
-	for _, d := range it.Waiters {
-		if strings.EqualFold(d.event.Type, "subscribe") && time.Since(d.event.Source.Time) < fresh {
-			return true
-		}
-	}
-	return false
 }
 
 func halves(items []*item) [][]*item {

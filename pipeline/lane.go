@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,6 +39,7 @@ type Lane struct {
 	ackWait   time.Duration // the durable's, which may differ from the configuration's
 	splitting chan struct{} // one slot: see narrow
 	proof     proof
+	bound     atomic.Bool // followers of this account have unionids
 	state     stateKeeper
 	stats     Stats
 }

@@ -95,7 +95,7 @@ func fields(t *testing.T, v events.Value) map[string]any {
 	return m
 }
 
-func decode(t *testing.T, raw []byte, into any) {
+func decode(t testing.TB, raw []byte, into any) {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()

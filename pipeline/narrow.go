@@ -80,7 +80,7 @@ func (l *Lane) leaf(c contexts, it *item, began time.Time, err error, o *outcome
 		}
 	}
 	if failure(err).Class == wechat.NotFollowing {
-		l.answerAll(c, it, notFollowing(it.Key.openid), events.FromBatch, began, o)
+		l.answerAll(c, it, notFollowing(it.Key.openid), events.FromBatch, "", began, o)
 		return
 	}
 	l.giveUp(c, it, causeOf(events.Rejected, err, it.State.calls), o)

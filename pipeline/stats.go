@@ -13,7 +13,7 @@ import (
 type Stats struct {
 	received, records, handedBack   atomic.Int64
 	groups, openids, calls, retries atomic.Int64
-	missing, inHand                 atomic.Int64
+	missing, noUnionID, inHand      atomic.Int64
 	dead                            [len(deadReasons)]atomic.Int64
 	doubts                          [len(doubts)]atomic.Int64
 }
@@ -23,7 +23,7 @@ var (
 		events.Undecodable, events.WrongAccount, events.InvalidOpenID, events.Rejected,
 		events.Unresolved, events.TooLarge, events.Exhausted, events.Crashed,
 	}
-	doubts = [...]match.Doubt{match.Doubled, match.Unasked, match.UnionIDTwice}
+	doubts = [...]match.Doubt{match.Doubled, match.Unasked, match.UnionIDTwice, match.ManyBlanks, match.Moved}
 )
 
 // Counts are a lane's counters at one moment, since the lane was made.
@@ -36,6 +36,7 @@ type Counts struct {
 	Calls      int64 // API calls for data, retries and probes included
 	Retries    int64 // waits before a repeated call
 	Missing    int64 // openids without a row in their answer
+	NoUnionID  int64 // followers without a unionid, where others have one
 	InHand     int64 // events in hand now
 
 	DeadLetters map[events.Reason]int64 // dead letters stored; all reasons are there
@@ -48,7 +49,7 @@ func (s *Stats) Counts() Counts {
 	c := Counts{
 		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
 		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
-		Missing: s.missing.Load(), InHand: s.inHand.Load(),
+		Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
 		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
 		Doubts:      make(map[string]int64, len(doubts)),
 	}

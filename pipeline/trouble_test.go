@@ -56,33 +56,6 @@ func TestTokenKilled(t *testing.T) {
 	}
 }
 
-func TestBatchesThatLieAreAskedAgain(t *testing.T) {
-	t.Parallel()
-	for name, do := range map[string]wechattest.Action{
-		"missing row":     {MissingRow: true},
-		"doubled row":     {DoubledRow: true},
-		"unasked row":     {UnaskedRow: true},
-		"control chars":   {ControlChars: true},
-		"errcode as text": {Code: -1, Quoted: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, wechattest.AccountConfig{}, wechattest.WithSeed(2))
-			w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.3}, Do: do})
-			w.publish(1500, w.openid)
-			w.start(config())
-			for _, a := range w.answers(1500) {
-				row, _ := w.acc.User(a.record.Event.OpenID)
-				var want struct{ UnionID string }
-				decode(t, row, &want)
-				if a.record.UnionID != want.UnionID {
-					t.Fatal("a record carries another unionid than WeChat has for the person")
-				}
-			}
-		})
-	}
-}
-
 func TestWrongSecretHoldsItsAccountOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wechattest.AccountConfig{})

@@ -1,0 +1,234 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/match"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// A vote is what an answer that is not believed by itself says of a person.
+type vote struct {
+	unionid string
+	follows bool
+}
+
+func voteOf(u *wechat.User) vote { return vote{u.UnionID, u.Subscribe == 1} }
+
+const (
+	// unusableLimit is how many answers may pass without a row to rely on
+	// before a person is asked for alone; as many again, and there is no answer.
+	unusableLimit = 6
+	// smallGroup is asked singly rather than divided any further.
+	smallGroup = 2
+)
+
+// finish settles the items that an answer answers, and sorts out the others.
+func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began time.Time, o *outcome) {
+	asked := make([]string, len(items))
+	for i, it := range items {
+		asked[i] = it.Key.openid
+	}
+	rows := make([]match.Row, len(users))
+	for i := range users {
+		rows[i] = match.Row{OpenID: users[i].OpenID, UnionID: users[i].UnionID, Follows: users[i].Subscribe == 1}
+	}
+	found, doubt := match.Match(asked, rows)
+	if doubt == match.None {
+		doubt = l.hear(c, items, rows, found, o)
+	}
+	if doubt != match.None {
+		l.doubtful(c, items, users, found, doubt, o)
+		return
+	}
+	answers := make([]answer, 0, len(items))
+	settled := make([]*item, 0, len(items))
+	for i, it := range items {
+		if found[i] == elsewhere {
+			continue
+		}
+		if found[i] < 0 {
+			l.stats.missing.Add(1)
+			l.unanswered(c, it, o)
+			continue
+		}
+		u := &users[found[i]]
+		if !l.agreed(it, u) {
+			l.unanswered(c, it, o)
+			continue
+		}
+		if u.Subscribe == 0 && l.tooFresh(it) {
+			it.State.rechecked = true
+			o.later = append(o.later, it)
+			continue
+		}
+		l.learn(u)
+		for _, d := range it.Waiters {
+			answers = append(answers, l.record(d, u, events.FromBatch, "", began))
+		}
+		settled = append(settled, it)
+	}
+	l.settle(c, answers)
+	o.done = append(o.done, settled...)
+}
+
+// learn notes what an answer that is believed says of the account.
+func (l *Lane) learn(u *wechat.User) {
+	if u.Subscribe != 1 {
+		return
+	}
+	l.proof.good(u.OpenID)
+	if u.UnionID != "" && !l.bound.Load() {
+		l.bound.Store(true)
+	}
+}
+
+// agreed reports whether a row may go out. After an answer that could not be
+// believed it takes a second one that says the same.
+func (l *Lane) agreed(it *item, u *wechat.User) bool {
+	if len(it.State.votes) == 0 || slices.Contains(it.State.votes, voteOf(u)) {
+		return true
+	}
+	it.State.votes = append(it.State.votes, voteOf(u))
+	return false
+}
+
+// elsewhere marks an item that was settled beside the batch.
+const elsewhere = -2
+
+// hear asks the witnesses of a batch, each alone, and answers them so: nothing
+// is better than that. It doubts the batch if one of their unionids is in
+// another's row.
+func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o *outcome) match.Doubt {
+	witnesses, doubt := match.Witnesses(found, rows, l.bound.Load(), func(i int) bool { return l.tooFresh(items[i]) })
+	for _, i := range witnesses {
+		it := items[i]
+		user, began, err := l.userInfo(c, it)
+		switch {
+		case err != nil:
+			l.fail(c, []*item{it}, began, err, o)
+		case user.OpenID != it.Key.openid:
+			l.unanswered(c, it, o)
+		case user.Subscribe == 0 && l.tooFresh(it):
+			continue // has left, or is not visible yet: a later batch tells
+		default:
+			l.answerSingle(c, it, &user, began, o)
+			if user.UnionID != "" && slices.ContainsFunc(rows, func(r match.Row) bool {
+				return r.UnionID == user.UnionID && r.OpenID != user.OpenID
+			}) {
+				doubt = match.Moved
+			}
+		}
+		found[i] = elsewhere
+	}
+	return doubt
+}
+
+// doubtful handles a batch that cannot be believed: none of its rows goes out.
+// Its people are asked again in other company, because it is the neighbours
+// that make WeChat mix up rows: first in another order, then in halves.
+func (l *Lane) doubtful(c contexts, items []*item, users []wechat.User, found []int, why match.Doubt, o *outcome) {
+	l.stats.doubted(why)
+	l.log.Warn("an answer contradicts itself; its people are asked again in other groups",
+		slog.String("doubt", string(why)), slog.Int("openids", len(items)))
+	first := true
+	var even, odd []*item
+	for i, it := range items {
+		first = first && it.State.unusable == 0
+		it.State.unusable++
+		if found[i] >= 0 {
+			it.State.votes = append(it.State.votes, voteOf(&users[found[i]]))
+		}
+		switch {
+		case found[i] == elsewhere:
+		case it.State.unusable >= unusableLimit || len(items) <= smallGroup:
+			l.single(c, it, o)
+		case i%2 == 0:
+			even = append(even, it)
+		default:
+			odd = append(odd, it)
+		}
+	}
+	if first {
+		even, odd = append(even, odd...), nil
+	}
+	for _, group := range [][]*item{even, odd} {
+		if len(group) > 0 {
+			o.ready = append(o.ready, group)
+		}
+	}
+}
+
+// unanswered handles a person without a row to rely on in an answer that is
+// otherwise sound: asked again with others, and in the end alone.
+func (l *Lane) unanswered(c contexts, it *item, o *outcome) {
+	it.State.unusable++
+	if it.State.unusable >= unusableLimit {
+		l.single(c, it, o)
+		return
+	}
+	o.back = append(o.back, it)
+}
+
+// single asks for one person through user/info, which has no neighbours to be
+// mixed up with.
+func (l *Lane) single(c contexts, it *item, o *outcome) {
+	user, began, err := l.userInfo(c, it)
+	switch {
+	case err != nil:
+		l.fail(c, []*item{it}, began, err, o)
+	case user.OpenID == it.Key.openid:
+		l.answerSingle(c, it, &user, began, o)
+	default:
+		it.State.unusable++
+		if it.State.unusable < 2*unusableLimit {
+			o.back = append(o.back, it)
+			return
+		}
+		l.giveUp(c, it, &cause{reason: events.Unresolved, detail: "every answer was for somebody else", attempts: it.State.calls}, o)
+	}
+}
+
+func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began time.Time, err error) {
+	err = l.attempt(c, 1, func(ctx context.Context) (err error) {
+		began = time.Now()
+		it.State.calls++
+		user, err = l.wechat.UserInfo(ctx, wechat.Query{OpenID: it.Key.openid, Lang: it.Key.lang})
+		return err
+	})
+	return user, began, err
+}
+
+// answerSingle answers with a row that was asked for alone: there is nothing
+// better to be had.
+func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began time.Time, o *outcome) {
+	marker := ""
+	if u.Subscribe == 1 && u.UnionID == "" && l.bound.Load() {
+		marker = events.MarkerNoUnionID
+		l.stats.noUnionID.Add(1)
+	}
+	l.learn(u)
+	l.answerAll(c, it, u, events.FromSingle, marker, began, o)
+}
+
+// fresh is the age below which a follower may not be visible yet.
+const fresh = time.Minute
+
+// tooFresh reports whether "does not follow" may only mean "not visible yet":
+// somebody followed a moment ago, and has not been asked for again.
+func (l *Lane) tooFresh(it *item) bool {
+	if l.cfg.Recheck == 0 || it.State.rechecked {
+		return false
+	}
+	for _, d := range it.Waiters {
+		if strings.EqualFold(d.event.Type, "subscribe") && time.Since(d.event.Source.Time) < fresh {
+			return true
+		}
+	}
+	return false
+}

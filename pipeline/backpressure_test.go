@@ -28,14 +28,15 @@ func TestSlowWeChatStopsThePull(t *testing.T) {
 func TestBeatsKeepWhatIsInHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wechattest.AccountConfig{})
-	slow := wechattest.Constant(2500 * time.Millisecond)
+	slow := wechattest.Constant(3500 * time.Millisecond)
 	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Latency: &slow}})
 	cfg := config()
-	cfg.AckWait, cfg.Concurrency, cfg.Fixed = 2*time.Second, 1, true
-	w.publish(250, w.openid) // three calls, one after the other
+	cfg.AckWait, cfg.Concurrency, cfg.Fixed = 3*time.Second, 1, true
+	const n = 250 // two calls, one after the other, and a third that waits in the client
+	w.publish(n, w.openid)
 	lane := w.start(cfg)
-	w.answers(250)
-	if c := lane.Stats().Counts(); c.Received != 250 {
+	w.answers(n)
+	if c := lane.Stats().Counts(); c.Received != n {
 		t.Errorf("%d deliveries of 250 events: the server did not know that they were in hand", c.Received)
 	}
 	if got := w.consumer(cfg.Durable).NumRedelivered; got != 0 {

@@ -171,6 +171,9 @@ func (l *loop) take(d *delivery, ok bool) {
 	now := time.Now()
 	l.stats.received.Add(1)
 	l.hand.add(d, now)
+	if l.tap.closed {
+		_ = d.msg.InProgress() // it has waited in the client until now
+	}
 	l.backlog = d.pending > 0
 	switch {
 	case d.rejection != nil, strings.EqualFold(d.event.Type, "unsubscribe"):

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
@@ -88,15 +91,23 @@ func (r *reader) play(scene string) string {
 	return printed.String()
 }
 
-func (r *reader) shell(text string) *exec.Cmd {
-	c := exec.CommandContext(r.t.Context(), "sh", "-euc", r.other.Replace(text))
+// shell runs text in a process group of its own, which dies with ctx.
+func (r *reader) shell(ctx context.Context, text string) *exec.Cmd {
+	c := exec.CommandContext(ctx, "sh", "-euc", r.other.Replace(text))
 	c.Dir, c.Env = r.dir, r.environ
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	return c
 }
 
+// patience is for scripts that wait for what never comes.
+const patience = time.Minute
+
 func (r *reader) script(text string) string {
 	r.t.Helper()
-	out, err := r.shell(text).CombinedOutput()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	out, err := r.shell(ctx, text).CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("%v\n%s\n%s", err, text, out)
 	}
@@ -106,7 +117,7 @@ func (r *reader) script(text string) string {
 func (r *reader) start(text, until string) {
 	r.t.Helper()
 	out := newWatched()
-	c := r.shell("exec " + text)
+	c := r.shell(context.WithoutCancel(r.t.Context()), "exec "+text) // it is ended by a signal
 	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		r.t.Fatal(err)
@@ -119,7 +130,9 @@ func (r *reader) start(text, until string) {
 	}()
 	r.t.Cleanup(func() {
 		_ = c.Process.Signal(syscall.SIGTERM) // an error: it has ended
-		<-ended
+		if err := <-ended; err != nil {
+			r.t.Errorf("%s: %v after SIGTERM", text, err)
+		}
 		if r.t.Failed() {
 			r.t.Logf("%s\n%s", text, out.buf.String())
 		}

@@ -66,9 +66,12 @@ func (l *Lane) unsubscribed(d *delivery) answer {
 func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 	answers := make([]answer, 0, len(ds))
 	for _, d := range ds {
-		if r := d.rejection; r != nil {
-			answers = append(answers, l.deadLetter(d, &cause{reason: r.Reason, detail: r.Detail}, 0))
-		} else {
+		switch {
+		case d.rejection != nil:
+			answers = append(answers, l.deadLetter(d, &cause{reason: d.rejection.Reason, detail: d.rejection.Detail}, 0))
+		case d.known != nil:
+			answers = append(answers, l.record(d, &d.known.user, events.FromRecent, "", d.known.began))
+		default:
 			answers = append(answers, l.unsubscribed(d))
 		}
 	}

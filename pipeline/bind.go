@@ -63,6 +63,7 @@ func (l *loop) rebound(b binding) {
 		l.rebindAt = time.Now().Add(rebindPause)
 		return
 	}
+	l.mark.forget()
 	if l.consumer = b.consumer; l.consumer != nil {
 		l.state.set(State{Phase: Running})
 	}

@@ -33,6 +33,7 @@ type Config struct {
 
 	RetryInitial time.Duration // upper bound of the first wait; default 100 ms
 	RetryMax     time.Duration // upper bound of any wait; default 30 s
+	RecentMaxAge time.Duration // how much older than its event an answer may be; default 0, none
 	Recheck      time.Duration // wait before a fresh follower who seems not to follow is asked again; default 2 s, 0 never
 
 	Output events.Template // subject of records; default wx.profiles.{appid}
@@ -86,6 +87,7 @@ func (c *Config) Validate() error {
 	want(c.Concurrency >= 1, "Concurrency: %d, want 1 or more", c.Concurrency)
 	want(c.RetryInitial > 0, "RetryInitial: %s, want more than 0", c.RetryInitial)
 	want(c.RetryMax >= c.RetryInitial, "RetryMax: %s, want at least RetryInitial, %s", c.RetryMax, c.RetryInitial)
+	want(c.RecentMaxAge >= 0, "RecentMaxAge: %s, want 0 or more", c.RecentMaxAge)
 	want(c.Recheck >= 0, "Recheck: %s, want 0 or more", c.Recheck)
 	want(c.Grace > 0, "Grace: %s, want more than 0", c.Grace)
 	want(c.Canary == "" || events.ValidOpenID(c.Canary), "Canary: not an openid")

@@ -15,6 +15,7 @@ type delivery struct {
 	msg       jetstream.Msg
 	event     events.Event
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
+	known     *recentAnswer     // not nil: the answer, looked up for somebody else
 
 	pending uint64 // how many events the durable had left behind it
 

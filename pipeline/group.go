@@ -56,7 +56,7 @@ func (l *Lane) work(c contexts, items []*item) (o outcome) {
 }
 
 // fail reacts to a look-up that has failed for good.
-func (l *Lane) fail(c contexts, items []*item, began time.Time, err error, o *outcome) {
+func (l *Lane) fail(c contexts, items []*item, began moment, err error, o *outcome) {
 	e := failure(err)
 	switch {
 	case e == nil: // errStopped
@@ -79,27 +79,40 @@ func (l *Lane) fail(c contexts, items []*item, began time.Time, err error, o *ou
 // isolate handles a code that the table does not know. It may be the account's
 // or one person's, so the group is halved until one person is left who fails
 // while others do not.
-func (l *Lane) isolate(c contexts, items []*item, began time.Time, err error, o *outcome) {
+func (l *Lane) isolate(c contexts, items []*item, began moment, err error, o *outcome) {
 	if len(items) > 1 {
 		o.ready = append(o.ready, halves(items)...)
 		return
 	}
-	if !l.proof.since(began) {
+	if !l.proof.since(began.time) {
 		o.back = append(o.back, items...)
 		return
 	}
 	l.giveUp(c, items[0], causeOf(events.Exhausted, err, items[0].State.calls), o)
 }
 
+// A moment is when a call began, in the terms of both clocks and streams: its
+// answer is as old as that.
+type moment struct {
+	time time.Time
+	upTo uint64 // every event up to this sequence was stored before
+	life uint64 // of the stream
+}
+
+func (l *Lane) now() moment {
+	life, seq := l.mark.get()
+	return moment{life: life, upTo: seq, time: time.Now()}
+}
+
 // batchGet asks for all items in one call. It also returns when the call that
-// was answered began: an answer is as old as that.
-func (l *Lane) batchGet(c contexts, items []*item) (users []wechat.User, began time.Time, err error) {
+// was answered began.
+func (l *Lane) batchGet(c contexts, items []*item) (users []wechat.User, began moment, err error) {
 	queries := make([]wechat.Query, len(items))
 	for i, it := range items {
 		queries[i] = wechat.Query{OpenID: it.Key.openid, Lang: it.Key.lang}
 	}
 	err = l.attempt(c, len(items), func(ctx context.Context) (err error) {
-		began = time.Now()
+		began = l.now()
 		for _, it := range items {
 			it.State.calls++
 		}
@@ -110,13 +123,20 @@ func (l *Lane) batchGet(c contexts, items []*item) (users []wechat.User, began t
 }
 
 // answerAll answers all who wait for a person with a record.
-func (l *Lane) answerAll(c contexts, it *item, u *wechat.User, source, marker string, began time.Time, o *outcome) {
+func (l *Lane) answerAll(c contexts, it *item, u *wechat.User, source, marker string, began moment, o *outcome) {
 	answers := make([]answer, 0, len(it.Waiters))
 	for _, d := range it.Waiters {
-		answers = append(answers, l.record(d, u, source, marker, began))
+		answers = append(answers, l.record(d, u, source, marker, began.time))
 	}
 	l.settle(c, answers)
+	l.remember(it, u, began)
 	o.done = append(o.done, it)
+}
+
+// remember keeps an answer for later events. It does so after the answer is
+// settled: records of one person leave in the order of their look-ups.
+func (l *Lane) remember(it *item, u *wechat.User, began moment) {
+	l.recent.put(recentKey{l.cfg.AppID, began.life, it.Key}, u, began.time, began.upTo)
 }
 
 // giveUp answers all who wait for a person with a dead letter.

@@ -29,7 +29,7 @@ const (
 )
 
 // finish settles the items that an answer answers, and sorts out the others.
-func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began time.Time, o *outcome) {
+func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began moment, o *outcome) {
 	asked := make([]string, len(items))
 	for i, it := range items {
 		asked[i] = it.Key.openid
@@ -48,6 +48,7 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began time
 	}
 	answers := make([]answer, 0, len(items))
 	settled := make([]*item, 0, len(items))
+	rowsOf := make([]*wechat.User, 0, len(items)) // of settled
 	for i, it := range items {
 		if found[i] == elsewhere {
 			continue
@@ -69,11 +70,14 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began time
 		}
 		l.learn(u)
 		for _, d := range it.Waiters {
-			answers = append(answers, l.record(d, u, events.FromBatch, "", began))
+			answers = append(answers, l.record(d, u, events.FromBatch, "", began.time))
 		}
-		settled = append(settled, it)
+		settled, rowsOf = append(settled, it), append(rowsOf, u)
 	}
 	l.settle(c, answers)
+	for i, it := range settled {
+		l.remember(it, rowsOf[i], began)
+	}
 	o.done = append(o.done, settled...)
 }
 
@@ -194,9 +198,9 @@ func (l *Lane) single(c contexts, it *item, o *outcome) {
 	}
 }
 
-func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began time.Time, err error) {
+func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began moment, err error) {
 	err = l.attempt(c, 1, func(ctx context.Context) (err error) {
-		began = time.Now()
+		began = l.now()
 		it.State.calls++
 		user, err = l.wechat.UserInfo(ctx, wechat.Query{OpenID: it.Key.openid, Lang: it.Key.lang})
 		return err
@@ -206,7 +210,7 @@ func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began time.Time
 
 // answerSingle answers with a row that was asked for alone: there is nothing
 // better to be had.
-func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began time.Time, o *outcome) {
+func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began moment, o *outcome) {
 	marker := ""
 	if u.Subscribe == 1 && u.UnionID == "" && l.bound.Load() {
 		marker = events.MarkerNoUnionID

@@ -65,10 +65,7 @@ func TestNobodyGetsAnothersUnionID(t *testing.T) {
 	for _, do := range []wechattest.Action{{MissingRow: true}, {DoubledRow: true}, {UnaskedRow: true}, {ShiftUnionID: true}, {BlankRow: true}} {
 		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.05}, Do: do})
 	}
-	n := 100_000
-	if testing.Short() {
-		n = 10_000
-	}
+	const n = 100_000 / scale
 	unknown := func(i int) bool { return i%97 == 13 }
 	w.publish(n, func(i int) []byte {
 		if unknown(i) {

@@ -22,6 +22,7 @@ type Deps struct {
 	Log    *slog.Logger        // default: nowhere
 	Rand   func() float64      // jitter, in [0, 1); default math/rand/v2
 	Limit  *Limit              // stop after so many events; default: never
+	Recent *Recent             // answers that may serve again; default: none
 }
 
 // A Lane is everything that belongs to one account: its durable, its batches,
@@ -34,6 +35,8 @@ type Lane struct {
 	log     *slog.Logger
 	rand    func() float64
 	limit   *Limit
+	recent  *Recent
+	mark    mark
 	decoder events.Decoder
 
 	ackWait   time.Duration // the durable's, which may differ from the configuration's
@@ -53,7 +56,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		return nil, fmt.Errorf("lane of account %s: JS, Out and WeChat are needed", cfg.AppID)
 	}
 	l := &Lane{
-		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit,
+		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
 		decoder:   events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		ackWait:   cfg.AckWait,
 		splitting: make(chan struct{}, 1),

@@ -28,13 +28,17 @@ type loop struct {
 	later   []delayed // items to look up again, soonest first
 	langs   bool      // some event asked for another language than the account's
 	backlog bool      // behind the latest event there are more
+	taken   time.Time // when the latest event was taken
 	size    int       // openids in one call
 	calls   int       // groups being looked up
-	plainly bool      // plain answers are being settled
+	settles int       // chunks of plain answers being settled
 	probing bool      // the account is being tried
+	marking bool      // the stream is being asked for its last sequence
+	marked  time.Time // when it was last
 	bucket  *pace.Bucket
 	window  pace.Window
 
+	asked    chan struct{} // the stream has answered
 	bound    chan binding
 	rebindAt time.Time // when a lost durable is looked for again
 	binding  bool      // it is being looked for
@@ -62,9 +66,10 @@ func newLoop(l *Lane, consumer jetstream.Consumer, c contexts) *loop {
 		size:   l.cfg.BatchSize,
 		bucket: pace.NewBucket(now, pace.PerSecond(l.cfg.DailyCalls, l.cfg.DailyCalls, 24*time.Hour), earlyBurst),
 		window: pace.Window{Fixed: l.cfg.Fixed, Wait: l.cfg.Window, Max: l.cfg.WindowMax, Linger: linger},
-		done:   make(chan outcome, l.cfg.Concurrency+1), // a group never waits for the loop
+		done:   make(chan outcome, l.cfg.Concurrency+plainSettles), // a group never waits for the loop
 		probed: make(chan *Hold, 1),
 		bound:  make(chan binding, 1),
+		asked:  make(chan struct{}, 1),
 		period: newPeriod(c),
 		timer:  time.NewTimer(0),
 	}
@@ -73,6 +78,11 @@ func newLoop(l *Lane, consumer jetstream.Consumer, c contexts) *loop {
 const (
 	// linger lets what arrives in the same moment share a call.
 	linger = 2 * time.Millisecond
+	// plainSettles is how many chunks of answers that need no look-up are
+	// published at once: one would wait for each round trip.
+	plainSettles = 4
+	// backlogPatience is the longest wait for a batch to fill in a backlog.
+	backlogPatience = 10 * time.Second
 	// earlyBurst is how many early calls may follow each other.
 	earlyBurst = 4
 	// loneRetry is the wait before somebody is asked again who was refused
@@ -91,6 +101,7 @@ func (l *loop) run() {
 		now := time.Now()
 		l.dispatch(now)
 		l.turnTap(now)
+		l.askMark(now)
 		l.stats.inHand.Store(int64(l.hand.n))
 		if l.tap == nil && l.idle() && (l.stopping() || l.limit.reached() && l.hand.n == 0) {
 			return
@@ -105,6 +116,8 @@ func (l *loop) run() {
 			l.reprobed(h)
 		case b := <-l.bound:
 			l.rebound(b)
+		case <-l.asked:
+			l.marking = false
 		case <-l.timer.C:
 			l.tick(time.Now())
 		case <-stopped:
@@ -121,7 +134,9 @@ func (l *loop) stopping() bool { return l.c.stop.Err() != nil }
 func (l *loop) resting() bool { return l.held != nil || l.stopping() }
 
 // idle reports whether no goroutine works for the lane.
-func (l *loop) idle() bool { return l.calls == 0 && !l.plainly && !l.probing && !l.binding }
+func (l *loop) idle() bool {
+	return l.calls == 0 && l.settles == 0 && !l.probing && !l.binding && !l.marking
+}
 
 // incoming is the tap's channel as long as another event can be taken. A tap
 // that is closing is read to its end, or its last events would stay ours.
@@ -174,21 +189,33 @@ func (l *loop) take(d *delivery, ok bool) {
 	if l.tap.closed {
 		_ = d.msg.InProgress() // it has waited in the client until now
 	}
-	l.backlog = d.pending > 0
-	switch {
-	case d.rejection != nil, strings.EqualFold(d.event.Type, "unsubscribe"):
+	l.backlog, l.taken = d.pending > 0, now
+	l.mark.seen(d.event.Source.Seq)
+	l.route(now, d)
+}
+
+// route brings an event to where its answer comes from.
+func (l *loop) route(now time.Time, d *delivery) {
+	if d.rejection != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
 		l.plain = append(l.plain, d)
-	default:
-		k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
-		l.langs = l.langs || k.lang != l.cfg.Lang
-		l.batch.Add(now, k, d)
+		return
 	}
+	k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
+	life, _ := l.mark.get()
+	d.known = l.recent.get(recentKey{l.cfg.AppID, life, k}, d.event.Source.Seq, l.cfg.RecentMaxAge)
+	if d.known != nil && !l.batch.Has(k) { // else a newer answer is on its way
+		l.stats.saved.Add(1)
+		l.plain = append(l.plain, d)
+		return
+	}
+	l.langs = l.langs || k.lang != l.cfg.Lang
+	l.batch.Add(now, k, d)
 }
 
 // dispatch starts whatever can start.
 func (l *loop) dispatch(now time.Time) {
-	if len(l.plain) > 0 && !l.plainly {
-		l.plainly = true
+	if len(l.plain) > 0 && l.settles < plainSettles {
+		l.settles++
 		plain := l.plain
 		l.plain = nil
 		go func() { l.done <- l.answerPlain(l.c, plain) }()
@@ -227,18 +254,25 @@ func (l *loop) group(now time.Time) []*item {
 
 // closes reports whether the open batch is to be looked up now.
 func (l *loop) closes(now, since time.Time) bool {
-	if l.crowded() || l.limit.reached() {
+	stuck := l.hand.n >= l.cfg.inHand() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
+	if l.batch.Len() >= l.size || stuck || l.limit.reached() {
 		return true
 	}
 	return !now.Before(l.closesAt(now, since))
 }
 
-// closesAt is when the open batch closes that is not full. In a backlog more
-// is on its way, and a call that is not full would be wasted; but somebody
-// else may take what is there, so the wait has an end.
+// closesAt is when the open batch closes that is not full. In a backlog, where
+// everybody has waited already, more is on its way, and a call that is not full
+// would be wasted. That wait ends when nothing comes any more, since somebody
+// else may have taken it, or when it gets too long: most of what comes may be
+// for people whose answers are known.
 func (l *loop) closesAt(now, since time.Time) time.Time {
 	if l.backlog {
-		return since.Add(l.cfg.Window)
+		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)
+		if quiet.Before(long) {
+			return quiet
+		}
+		return long
 	}
 	return l.window.Closes(since, l.bucket.Next(now))
 }
@@ -263,23 +297,25 @@ func (l *loop) apart(items []*item) []*item {
 // settled takes a group's outcome.
 func (l *loop) settled(o outcome) {
 	if o.plain != nil {
-		l.plainly = false
+		l.settles--
 		l.plain = append(l.release(o.plain), l.plain...)
 		l.rest()
 		return
 	}
 	l.calls--
+	now := time.Now()
 	for _, it := range o.done {
-		if it.Waiters = l.release(it.Waiters); len(it.Waiters) == 0 {
-			l.batch.Done(it)
-		} else {
+		if it.Waiters = l.release(it.Waiters); len(it.Waiters) > 0 {
 			l.batch.Return(it) // the lane stops before all are settled
+			continue
+		}
+		for _, d := range l.batch.Done(it) {
+			l.route(now, d)
 		}
 	}
 	for _, it := range slices.Backward(o.back) {
 		l.batch.Return(it)
 	}
-	now := time.Now()
 	for _, it := range o.later {
 		l.delay(now.Add(l.cfg.Recheck), it, false)
 	}

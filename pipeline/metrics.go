@@ -23,6 +23,7 @@ var counters = [...]counter{
 	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", func(c *Counts) int64 { return c.OpenIDs }},
 	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", func(c *Counts) int64 { return c.Calls }},
 	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", func(c *Counts) int64 { return c.Retries }},
+	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", func(c *Counts) int64 { return c.Saved }},
 	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", func(c *Counts) int64 { return c.NoUnionID }},
 	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},
 }

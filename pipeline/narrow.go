@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"time"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/split"
@@ -12,7 +11,7 @@ import (
 // narrow finds out who made WeChat refuse a group (40003 and its kin fail the
 // whole call and name nobody). The others come out as they are cleared; those
 // of whom nothing is known go back and join another batch.
-func (l *Lane) narrow(c contexts, items []*item, began time.Time, err error, o *outcome) {
+func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *outcome) {
 	if l.proof.known() == "" {
 		// Nobody of this account has worked yet: it may be the wrong token, and
 		// then every split is in vain. One at a time is enough to find out.
@@ -62,9 +61,9 @@ func (l *Lane) narrow(c contexts, items []*item, began time.Time, err error, o *
 
 // leaf handles a person who was refused alone. It is theirs, and not the
 // account's, only if the account has answered for somebody since.
-func (l *Lane) leaf(c contexts, it *item, began time.Time, err error, o *outcome) {
+func (l *Lane) leaf(c contexts, it *item, began moment, err error, o *outcome) {
 	if it.State.refused.IsZero() {
-		it.State.refused = began
+		it.State.refused = began.time
 	}
 	if !l.proof.since(it.State.refused) {
 		switch proven, failed := l.prove(c); {

@@ -14,6 +14,7 @@ type Stats struct {
 	received, records, handedBack   atomic.Int64
 	groups, openids, calls, retries atomic.Int64
 	missing, noUnionID, inHand      atomic.Int64
+	saved                           atomic.Int64
 	dead                            [len(deadReasons)]atomic.Int64
 	doubts                          [len(doubts)]atomic.Int64
 }
@@ -35,6 +36,7 @@ type Counts struct {
 	OpenIDs    int64 // openids in them
 	Calls      int64 // API calls for data, retries and probes included
 	Retries    int64 // waits before a repeated call
+	Saved      int64 // events that an earlier look-up answered
 	Missing    int64 // openids without a row in their answer
 	NoUnionID  int64 // followers without a unionid, where others have one
 	InHand     int64 // events in hand now
@@ -49,7 +51,7 @@ func (s *Stats) Counts() Counts {
 	c := Counts{
 		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
 		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
-		Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
+		Saved: s.saved.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
 		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
 		Doubts:      make(map[string]int64, len(doubts)),
 	}

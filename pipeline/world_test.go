@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for something that takes milliseconds.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 const (
 	appid  = "wx0123456789abcdef"

@@ -39,6 +39,7 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.Concurrency = a.Concurrency
 
 	c.RetryInitial, c.RetryMax = a.Retry.Initial.Std(), a.Retry.Max.Std()
+	c.RecentMaxAge = a.Recent.MaxAge.Std()
 	c.Recheck = a.Recheck.After.Std()
 
 	c.Output, c.Dead = output, dead

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -265,9 +266,7 @@ func TestEmbeddedServerSurvivesAKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for seq, e := range send(t, js, mix, 300*round, 300) {
-			sent[seq] = e
-		}
+		maps.Copy(sent, send(t, js, mix, 300*round, 300))
 		nc.Close()
 		p.end(t, syscall.SIGKILL)
 	}

@@ -50,6 +50,7 @@ func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings,
 	if err != nil {
 		return nil, err
 	}
+	recent := pipeline.NewRecent(int64(cfg.Recent.Memory))
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		client, err := clients(a)
@@ -60,7 +61,7 @@ func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings,
 		if err != nil {
 			return nil, err
 		}
-		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: log, Limit: limit}, lc)
+		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: log, Limit: limit, Recent: recent}, lc)
 		if err != nil {
 			return nil, usage("%w", err)
 		}

@@ -15,7 +15,6 @@ type Item[K comparable, V, S any] struct {
 	State   S         // the caller's notes on the key; they end with the item
 
 	parked []V // came while the item was taken
-	since  time.Time
 	taken  bool
 }
 
@@ -53,13 +52,16 @@ func (b *Batcher[K, V, S]) Add(now time.Time, k K, v V) {
 		b.items[k] = it
 		b.open.pushBack(it)
 	case it.taken:
-		if len(it.parked) == 0 {
-			it.since = now
-		}
 		it.parked = append(it.parked, v)
 	default:
 		it.Waiters = append(it.Waiters, v)
 	}
+}
+
+// Has reports whether somebody waits for key k, open or taken.
+func (b *Batcher[K, V, S]) Has(k K) bool {
+	_, ok := b.items[k]
+	return ok
 }
 
 // Take removes up to n open items, those that wait longest first. Each stays
@@ -74,18 +76,11 @@ func (b *Batcher[K, V, S]) Take(n int) []*Item[K, V, S] {
 	return taken
 }
 
-// Done ends a taken item whose waiters have their answer. Whoever came in the
-// meantime opens a new item for the key: the answer may be older than they are.
-func (b *Batcher[K, V, S]) Done(it *Item[K, V, S]) {
-	it.taken = false
-	if len(it.parked) == 0 {
-		delete(b.items, it.Key)
-		return
-	}
-	next := &Item[K, V, S]{Key: it.Key, Waiters: it.parked, Since: it.since}
-	it.parked = nil
-	b.items[it.Key] = next
-	b.open.pushBack(next)
+// Done forgets a taken item whose waiters have their answer. It returns those
+// who came in the meantime: the answer may be older than they are.
+func (b *Batcher[K, V, S]) Done(it *Item[K, V, S]) []V {
+	delete(b.items, it.Key)
+	return it.parked
 }
 
 // Return opens a taken item again, ahead of all that came later: it has no

@@ -96,8 +96,11 @@ func Witnesses(found []int, rows []Row, bound bool, fresh func(i int) bool) ([]i
 			gone = i
 		}
 	}
+	if len(found) == 1 {
+		gone = -1 // no column, no move: a later batch tells whether they have left
+	}
 	switch {
-	case !bound || len(found) == 1:
+	case !bound:
 		return nil, None
 	case len(blank) > maxWitnesses:
 		return nil, ManyBlanks

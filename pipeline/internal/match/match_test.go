@@ -62,7 +62,8 @@ func TestWitnesses(t *testing.T) {
 		{name: "an account without unionids", found: []int{0, 1}, rows: []match.Row{blank, blank}},
 		{name: "known to have them", found: []int{0, 1}, rows: []match.Row{blank, blank}, bound: true, want: []int{0, 1}},
 		{name: "too many", found: []int{0, -1, -1, -1, -1}, rows: []match.Row{ok("a")}, doubt: match.ManyBlanks},
-		{name: "asked for alone", found: []int{0}, rows: []match.Row{blank}, bound: true},
+		{name: "alone and blank", found: []int{0}, rows: []match.Row{blank}, bound: true, want: []int{0}},
+		{name: "alone and gone", found: []int{0}, rows: []match.Row{left}, bound: true, fresh: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

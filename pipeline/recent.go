@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"bytes"
+	"container/list"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// Recent remembers answers for the events that are still to come. A look-up
+// that began after an event was stored answers it as well as a new one would,
+// so in a backlog nobody is asked for twice. All lanes share one, and it is
+// safe for concurrent use. A nil Recent remembers nothing.
+type Recent struct {
+	max int64 // bytes
+
+	mu    sync.Mutex
+	used  int64
+	byKey map[recentKey]*list.Element
+	order *list.List // of *recentAnswer, the latest used first
+}
+
+type recentKey struct {
+	appid string
+	life  uint64 // of the input stream: its sequences mean nothing in another
+	key
+}
+
+type recentAnswer struct {
+	key   recentKey
+	user  wechat.User // only what a record needs
+	began time.Time   // when the look-up began
+	upTo  uint64      // every event up to this sequence was stored before that
+}
+
+// recentOverhead is about what an answer takes besides its row.
+const recentOverhead = 400
+
+func (a *recentAnswer) size() int64 { return int64(len(a.user.Raw)) + recentOverhead }
+
+// NewRecent remembers answers in up to about so many bytes; 0 or less is none.
+func NewRecent(bytes int64) *Recent {
+	if bytes <= 0 {
+		return nil
+	}
+	return &Recent{max: bytes, byKey: make(map[recentKey]*list.Element), order: list.New()}
+}
+
+// put remembers an answer in place of an older one.
+func (r *Recent) put(k recentKey, u *wechat.User, began time.Time, upTo uint64) {
+	if r == nil || upTo == 0 {
+		return
+	}
+	a := &recentAnswer{began: began, upTo: upTo, key: recentKey{
+		appid: k.appid, life: k.life, key: key{strings.Clone(k.openid), k.lang},
+	}}
+	// A row is part of its whole batch's memory, and must not keep that alive.
+	a.user = wechat.User{OpenID: a.key.openid, UnionID: strings.Clone(u.UnionID), Subscribe: u.Subscribe, Raw: bytes.Clone(u.Raw)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, ok := r.byKey[k]; ok {
+		r.drop(old)
+	}
+	r.byKey[a.key] = r.order.PushFront(a)
+	r.used += a.size()
+	for r.used > r.max {
+		r.drop(r.order.Back())
+	}
+}
+
+func (r *Recent) drop(e *list.Element) {
+	a := r.order.Remove(e).(*recentAnswer)
+	delete(r.byKey, a.key)
+	r.used -= a.size()
+}
+
+// get returns an answer for an event of sequence seq: one that was looked up
+// after the event was stored, or at most maxAge before now.
+func (r *Recent) get(k recentKey, seq uint64, maxAge time.Duration) *recentAnswer {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, ok := r.byKey[k]
+	if !ok {
+		return nil
+	}
+	a := e.Value.(*recentAnswer)
+	if seq > a.upTo && (maxAge <= 0 || time.Since(a.began) > maxAge) {
+		return nil
+	}
+	r.order.MoveToFront(e)
+	return a
+}

@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// linger lets what arrives in the same moment share a call.
+	linger = 2 * time.Millisecond
+	// earlyBurst is how many early calls may follow each other.
+	earlyBurst = 4
+	// backlogPatience is the longest wait for a batch to fill in a backlog.
+	backlogPatience = 10 * time.Second
+)
+
+// dispatch starts whatever can start.
+func (l *loop) dispatch(now time.Time) {
+	if len(l.plain) > 0 && l.settles < plainSettles {
+		l.settles++
+		plain := l.plain
+		l.plain = nil
+		go func() { l.done <- l.answerPlain(l.c, plain) }()
+	}
+	for l.held == nil && l.calls < l.cfg.Concurrency && !l.stopping() {
+		items := l.group(now)
+		if len(items) == 0 {
+			return
+		}
+		l.look(now, items)
+	}
+}
+
+// look starts one look-up.
+func (l *loop) look(now time.Time, items []*item) {
+	l.calls++
+	l.bucket.Take(now)
+	l.stats.group(len(items))
+	c := contexts{stop: l.period.ctx, abort: l.c.abort}
+	go func() { l.done <- l.work(c, items) }()
+}
+
+// group is what to look up next, or nil if nothing is due.
+func (l *loop) group(now time.Time) []*item {
+	if n := len(l.ready); n > 0 {
+		items := l.ready[0]
+		l.ready = l.ready[1:]
+		return items
+	}
+	since, open := l.batch.Oldest()
+	if !open || !l.closes(now, since) {
+		return nil
+	}
+	return l.apart(l.batch.Take(l.size))
+}
+
+// closes reports whether the open batch is to be looked up now.
+func (l *loop) closes(now, since time.Time) bool {
+	stuck := l.hand.n >= l.cfg.inHand() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
+	if l.batch.Len() >= l.size || stuck || l.limit.reached() {
+		return true
+	}
+	return !now.Before(l.closesAt(now, since))
+}
+
+// closesAt is when the open batch closes that is not full. In a backlog, where
+// everybody has waited already, more is on its way, and a call that is not full
+// would be wasted. That wait ends when nothing comes any more, since somebody
+// else may have taken it, or when it gets too long: most of what comes may be
+// for people whose answers are known.
+func (l *loop) closesAt(now, since time.Time) time.Time {
+	if l.backlog {
+		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)
+		if quiet.Before(long) {
+			return quiet
+		}
+		return long
+	}
+	return l.window.Closes(since, l.bucket.Next(now))
+}
+
+// apart keeps one openid in two languages out of one call: WeChat does not say
+// what it makes of an openid that occurs twice.
+func (l *loop) apart(items []*item) []*item {
+	if !l.langs {
+		return items
+	}
+	seen := make(map[string]bool, len(items))
+	return slices.DeleteFunc(items, func(it *item) bool {
+		if seen[it.Key.openid] {
+			l.batch.Return(it)
+			return true
+		}
+		seen[it.Key.openid] = true
+		return false
+	})
+}

@@ -1,0 +1,80 @@
+package pipeline
+
+import (
+	"strings"
+	"time"
+)
+
+// incoming is the tap's channel as long as another event can be taken. A tap
+// that is closing is read to its end, or its last events would stay ours.
+func (l *loop) incoming() <-chan *delivery {
+	if l.tap == nil || l.crowded() && !l.tap.closed {
+		return nil
+	}
+	return l.tap.out
+}
+
+// crowded reports whether the lane has enough to do: every call is busy and
+// the next batch is full.
+func (l *loop) crowded() bool {
+	return l.batch.Len() >= l.size || l.hand.n >= l.cfg.inHand()
+}
+
+// turnTap opens or closes the pull. It closes one that nobody has read for a
+// while: what the client has buffered ages against AckWait, but what is in
+// hand is kept alive.
+func (l *loop) turnTap(now time.Time) {
+	if !l.crowded() {
+		l.full = time.Time{}
+	} else if l.full.IsZero() {
+		l.full = now
+	}
+	switch {
+	case l.tap == nil && !l.resting() && l.full.IsZero() && !l.limit.reached():
+		l.openTap(now)
+	case l.tap != nil && (l.resting() || l.limit.reached() || !l.full.IsZero() && now.Sub(l.full) > l.beatEvery()):
+		l.tap.close()
+	}
+}
+
+// take accepts one event, or the end of the tap.
+func (l *loop) take(d *delivery, ok bool) {
+	if !ok {
+		if !l.tap.closed {
+			l.consumer = nil // it ended by itself: see whether the durable is still there
+		}
+		l.tap = nil
+		return
+	}
+	if l.resting() || !l.limit.take() {
+		d.handBack()
+		return
+	}
+	now := time.Now()
+	l.stats.received.Add(1)
+	l.hand.add(d, now)
+	if l.tap.closed {
+		_ = d.msg.InProgress() // it has waited in the client until now
+	}
+	l.backlog, l.taken = d.pending > 0, now
+	l.mark.seen(d.event.Source.Seq)
+	l.route(now, d)
+}
+
+// route brings an event to where its answer comes from.
+func (l *loop) route(now time.Time, d *delivery) {
+	if d.rejection != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
+		l.plain = append(l.plain, d)
+		return
+	}
+	k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
+	life, _ := l.mark.get()
+	d.known = l.recent.get(recentKey{l.cfg.AppID, life, k}, d.event.Source.Seq, l.cfg.RecentMaxAge)
+	if d.known != nil && !l.batch.Has(k) { // else a newer answer is on its way
+		l.stats.saved.Add(1)
+		l.plain = append(l.plain, d)
+		return
+	}
+	l.langs = l.langs || k.lang != l.cfg.Lang
+	l.batch.Add(now, k, d)
+}

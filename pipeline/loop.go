@@ -79,21 +79,6 @@ func newLoop(l *Lane, consumer jetstream.Consumer, c contexts) *loop {
 	}
 }
 
-const (
-	// linger lets what arrives in the same moment share a call.
-	linger = 2 * time.Millisecond
-	// plainSettles is how many chunks of answers that need no look-up are
-	// published at once: one would wait for each round trip.
-	plainSettles = 4
-	// backlogPatience is the longest wait for a batch to fill in a backlog.
-	backlogPatience = 10 * time.Second
-	// earlyBurst is how many early calls may follow each other.
-	earlyBurst = 4
-	// loneRetry is the wait before somebody is asked again who was refused
-	// while nobody else has worked.
-	loneRetry = time.Minute
-)
-
 // run is the lane's life: it ends when the lane has stopped and nothing is in
 // hand any more.
 func (l *loop) run() {

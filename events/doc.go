@@ -45,6 +45,7 @@
 //	            for one person the later is the truer
 //	source      "batchget", "info", "recent"; absent for unsubscribed
 //	replay      the replay's id, when replayed
+//	marker      "unionid_missing": a follower without a unionid where others have one
 //	event       id, type, time, stream, seq, subject, stored_at, event_key, scene,
 //	            ticket, meta
 //	user        WeChat's fields by WeChat's names, fields unknown to us included
@@ -59,10 +60,10 @@
 // carry a Nats-Msg-Id made of the input's stream, sequence and stored time
 // ([Source.MsgID]), never the producer's id: it can only suppress a repeat of
 // our own. The output stream remembers ids for its duplicate window (10 minutes
-// by default), and what may be older is looked up before it is published. So
-// an event has one answer in the output stream for as long as the stream holds
-// it. Delivery from there to consumers is at least once, as always with
-// JetStream: make them idempotent by id, or by the message's Nats-Msg-Id.
+// by default), and within it an event has one answer there. A repeat after a
+// longer outage is stored a second time, under the same id. Delivery from there
+// to consumers is at least once, as always with JetStream: make them idempotent
+// by the message's Nats-Msg-Id.
 //
 // # Dead letters
 //

@@ -66,3 +66,22 @@ func TestAtomicBatchesFallBack(t *testing.T) {
 		t.Errorf("%d records of 300 events", n)
 	}
 }
+
+func TestRateBoundsCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{}, wechattest.WithSeed(4))
+	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.3}, Do: wechattest.Action{Code: -1}})
+	cfg := config()
+	cfg.BatchSize, cfg.Rate = 10, 50
+	w.publish(400, w.openid)
+	began := time.Now()
+	lane := w.start(cfg)
+	w.answers(400)
+	calls, took := lane.Stats().Counts().Calls, time.Since(began)
+	if calls <= 40 {
+		t.Error("nothing was retried: the test does not show that retries pay")
+	}
+	if most := took.Seconds()*cfg.Rate + 1; float64(calls) > most {
+		t.Errorf("%d calls in %v, want %.0f at most", calls, took, most)
+	}
+}

@@ -101,6 +101,9 @@ func (l *Lane) tryBind(ctx context.Context) (jetstream.Consumer, error) {
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		consumer, err = l.create(ctx)
 	}
+	if _, refused := errors.AsType[*Refusal](err); refused {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}

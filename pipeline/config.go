@@ -30,6 +30,7 @@ type Config struct {
 	Fixed       bool          // close by the window only, even if a call is free
 	DailyCalls  int64         // calls a day that the account may make; default 5,000,000
 	Concurrency int           // calls in flight; default 4
+	Rate        float64       // calls a second at most; default 0, no limit
 
 	RetryInitial time.Duration // upper bound of the first wait; default 100 ms
 	RetryMax     time.Duration // upper bound of any wait; default 30 s
@@ -85,6 +86,7 @@ func (c *Config) Validate() error {
 	want(c.Window > 0, "Window: %s, want more than 0", c.Window)
 	want(c.WindowMax > 0, "WindowMax: %s, want more than 0", c.WindowMax)
 	want(c.Concurrency >= 1, "Concurrency: %d, want 1 or more", c.Concurrency)
+	want(c.Rate >= 0, "Rate: %g, want 0 or more", c.Rate)
 	want(c.RetryInitial > 0, "RetryInitial: %s, want more than 0", c.RetryInitial)
 	want(c.RetryMax >= c.RetryInitial, "RetryMax: %s, want at least RetryInitial, %s", c.RetryMax, c.RetryInitial)
 	want(c.RecentMaxAge >= 0, "RecentMaxAge: %s, want 0 or more", c.RecentMaxAge)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 
 	"github.com/wxenrich/wxenrich/events"
 )
@@ -40,6 +41,7 @@ type Lane struct {
 	decoder events.Decoder
 
 	ackWait   time.Duration // the durable's, which may differ from the configuration's
+	rate      *rate.Limiter // of all calls, retries included
 	splitting chan struct{} // one slot: see narrow
 	proof     proof
 	bound     atomic.Bool // followers of this account have unionids
@@ -59,7 +61,11 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
 		decoder:   events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		ackWait:   cfg.AckWait,
+		rate:      rate.NewLimiter(rate.Inf, 1),
 		splitting: make(chan struct{}, 1),
+	}
+	if cfg.Rate > 0 {
+		l.rate.SetLimit(rate.Limit(cfg.Rate))
 	}
 	if l.rand == nil {
 		l.rand = rand.Float64
@@ -76,7 +82,13 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 func (l *Lane) AppID() string { return l.cfg.AppID }
 
 // State is what the lane is doing now. It is safe for concurrent use.
-func (l *Lane) State() State { return l.state.get() }
+func (l *Lane) State() State {
+	s := l.state.get()
+	if s.Phase == Running && !l.js.Conn().IsConnected() {
+		s.Phase, s.Reason = Connecting, "the connection to NATS is lost"
+	}
+	return s
+}
 
 // Stats counts what the lane has done. It is safe for concurrent use.
 func (l *Lane) Stats() *Stats { return &l.stats }

@@ -40,6 +40,9 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 	wait := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 
 	once := func() error {
+		if l.rate.Wait(c.stop) != nil {
+			return backoff.Permanent(errStopped)
+		}
 		err := l.call(c.abort, op)
 		if e := failure(err); e != nil && e.Class == wechat.StaleToken && stale == 0 {
 			stale++ // it was right until now: with a new one the call is as good as any

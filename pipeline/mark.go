@@ -58,7 +58,7 @@ func (l *loop) askMark(now time.Time) {
 	l.marking, l.marked = true, now
 	life, _ := l.mark.get()
 	go func() {
-		ctx, cancel := context.WithTimeout(l.c.abort, requestTimeout)
+		ctx, cancel := context.WithTimeout(l.c.stop, requestTimeout)
 		defer cancel()
 		if stream, err := l.js.Stream(ctx, l.cfg.Stream); err == nil {
 			l.mark.raise(life, stream.CachedInfo().State.LastSeq)

@@ -37,6 +37,7 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 		c.DailyCalls = int64(float64(n) * float64(a.Quota.UseAtMost))
 	}
 	c.Concurrency = a.Concurrency
+	c.Rate = a.Rate
 
 	c.RetryInitial, c.RetryMax = a.Retry.Initial.Std(), a.Retry.Max.Std()
 	c.RecentMaxAge = a.Recent.MaxAge.Std()

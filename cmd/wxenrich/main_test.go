@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 func child(t *testing.T, be, up string, args ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
-	c.Env = append(os.Environ(), "BE="+be)
+	c.Env = append(os.Environ(), "BE="+be, "GORACE=atexit_sleep_ms=0") // a race build sleeps a second otherwise
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -176,7 +176,7 @@ type process struct {
 func (w *world) process(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0], args...), out: newWatched(), ended: make(chan struct{})}
-	p.cmd.Env = append([]string{"BE=wxenrich"}, w.environ...)
+	p.cmd.Env = append([]string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0"}, w.environ...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -317,7 +317,9 @@ func TestRunAsksWhereToBegin(t *testing.T) {
 	w := newWorld(t)
 	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN=")
 	send(t, w.streams(t), traffic.Mix{AppID: testAppID, People: w.account, Clean: true}, 0, 10)
-	w.run(t, "", "run").want(t, exitUsage, "", "already holds 10 events")
+	r := w.run(t, "", "run")
+	r.want(t, exitUsage, "", "already holds 10 events")
+	r.want(t, exitUsage, "", "hint: set input.start to")
 }
 
 func TestRunReportsReadiness(t *testing.T) {

@@ -33,8 +33,16 @@ const (
 	everyLine    = time.Second
 )
 
-// widths of a record's columns; see recordHeader.
-var demoColumns = []int{13, 28, 28, 10, 24, 6}
+// The picture's columns: what a terminal of 80 columns cuts off comes last.
+var (
+	demoHeader = []string{"openid", "unionid", "remark", "scene", "tags", "status"}
+	demoWidths = []int{28, 28, 16, 20, 11}
+)
+
+func demoCells(r *events.Record) []string {
+	u := r.User
+	return []string{r.Event.OpenID, r.UnionID, u.Remark, scene(u), tags(u.TagIDs), string(r.Status)}
+}
 
 // open says where everything is.
 func (v *demoView) open() {
@@ -94,9 +102,9 @@ func (v *demoView) draw() {
 
 // picture draws over the picture before.
 func (v *demoView) picture(t tally, last []events.Record) {
-	lines := []string{v.screen.Bold(v.counters(t)), v.screen.Faint(v.screen.Row(recordHeader, demoColumns))}
+	lines := []string{v.screen.Bold(v.counters(t)), v.screen.Faint(v.screen.Row(demoHeader, demoWidths))}
 	for i := range last {
-		lines = append(lines, v.screen.Row(recordCells(&last[i]), demoColumns))
+		lines = append(lines, v.screen.Row(demoCells(&last[i]), demoWidths))
 	}
 	var b strings.Builder
 	if v.drawn > 0 {

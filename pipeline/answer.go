@@ -69,6 +69,8 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 		switch {
 		case d.rejection != nil:
 			answers = append(answers, l.deadLetter(d, &cause{reason: d.rejection.Reason, detail: d.rejection.Detail}, 0))
+		case d.refused != nil:
+			answers = append(answers, l.deadLetter(d, d.refused, 0))
 		case d.known != nil:
 			answers = append(answers, l.record(d, &d.known.user, events.FromRecent, "", d.known.began))
 		default:

@@ -16,6 +16,7 @@ type delivery struct {
 	event     events.Event
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
 	known     *recentAnswer     // not nil: the answer, looked up for somebody else
+	refused   *cause            // not nil: why the openid was refused before
 
 	pending uint64 // how many events the durable had left behind it
 

@@ -39,8 +39,16 @@ type outcome struct {
 
 	plain []*delivery // answered without a look-up
 
+	convicted []verdict // of done: refused for good
+
 	hold   *Hold // the account is unable; nil if it is fine
 	halved int   // the batch size that WeChat seems to take; 0 if not in question
+}
+
+// verdict is why somebody is refused.
+type verdict struct {
+	openid string
+	why    *cause
 }
 
 // work looks up one group and settles what gets an answer. It runs on its own

@@ -67,6 +67,11 @@ func (l *loop) route(now time.Time, d *delivery) {
 		l.plain = append(l.plain, d)
 		return
 	}
+	if d.refused = l.refused.get(now, d.event.OpenID); d.refused != nil {
+		l.stats.saved.Add(1)
+		l.plain = append(l.plain, d)
+		return
+	}
 	k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
 	life, _ := l.mark.get()
 	d.known = l.recent.get(recentKey{l.cfg.AppID, life, k}, d.event.Source.Seq, l.cfg.RecentMaxAge)

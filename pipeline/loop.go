@@ -32,6 +32,8 @@ type loop struct {
 	ready [][]*item // groups to look up as they stand
 	later []delayed // items to look up again, soonest first
 
+	refused refusedOnes
+
 	// How it is grouped.
 	size   int  // openids in one call
 	langs  bool // some event asked for another language than the account's
@@ -137,6 +139,9 @@ func (l *loop) settled(o outcome) {
 	}
 	l.calls--
 	now := time.Now()
+	for _, v := range o.convicted {
+		l.refused.add(now, v.openid, v.why)
+	}
 	for _, it := range o.done {
 		if it.Waiters = l.release(it.Waiters); len(it.Waiters) > 0 {
 			l.batch.Return(it) // the lane stops before all are settled

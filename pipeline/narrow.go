@@ -82,7 +82,9 @@ func (l *Lane) leaf(c contexts, it *item, began moment, err error, o *outcome) {
 		l.answerAll(c, it, notFollowing(it.Key.openid), events.FromBatch, "", began, o)
 		return
 	}
-	l.giveUp(c, it, causeOf(events.Rejected, err, it.State.calls), o)
+	why := causeOf(events.Rejected, err, it.State.calls)
+	o.convicted = append(o.convicted, verdict{it.Key.openid, why})
+	l.giveUp(c, it, why, o)
 }
 
 // prove asks for an openid of this account that is known to work, if there is

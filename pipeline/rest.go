@@ -28,6 +28,7 @@ func (l *loop) hold(h *Hold) {
 	}
 	h.schedule(now, l.rand)
 	l.held, l.lastHold = h, h
+	l.refused = refusedOnes{} // whatever is mended may be about them
 	l.period.end()
 	l.state.set(State{Phase: Held, Hold: h})
 }

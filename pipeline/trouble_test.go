@@ -122,6 +122,27 @@ func TestManyRefusedOpenIDs(t *testing.T) {
 	w.settled(cfg.Durable)
 }
 
+func TestRefusedOpenIDIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	lane := w.start(config())
+	w.publish(10, func(i int) []byte {
+		if i == 4 {
+			return []byte(w.acc.BadOpenID(1))
+		}
+		return w.openid(i)
+	})
+	w.answers(10)
+	before := lane.Stats().Counts().Calls
+	w.publish(50, func(int) []byte { return []byte(w.acc.BadOpenID(1)) })
+	if got := count(w.answers(60)); got["rejected"] != 51 {
+		t.Errorf("answers: %v", got)
+	}
+	if calls := lane.Stats().Counts().Calls - before; calls != 0 {
+		t.Errorf("%d calls for an openid that is known to be refused", calls)
+	}
+}
+
 func TestFreshFollowerIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wechattest.AccountConfig{Followers: 10, Quirks: wechattest.Quirks{VisibleAfter: 300 * time.Millisecond}})

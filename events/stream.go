@@ -141,7 +141,7 @@ func insist(ctx context.Context, name, verb string, request func(context.Context
 		if err == nil {
 			return stream, nil
 		}
-		if !passing(err) {
+		if !passing(err) && ctx.Err() == nil {
 			return nil, fmt.Errorf("events: stream %s: %w", name, err)
 		}
 		pause := time.NewTimer(requestPause)

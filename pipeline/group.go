@@ -23,6 +23,7 @@ type notes struct {
 	rechecked bool // seemed not to follow, and was asked again
 
 	refused time.Time // when it was first refused alone
+	strange time.Time // when a call with it first failed for good, with a code that names nobody
 }
 
 // strangeLimit is how many groups may fail with a code that the table does not
@@ -74,9 +75,7 @@ func (l *Lane) fail(c contexts, items []*item, began moment, err error, o *outco
 	case e.Class == wechat.BatchSize && len(items) > 1:
 		o.halved = (len(items) + 1) / 2
 		o.ready = append(o.ready, halves(items)...)
-	case e.Class == wechat.Transient && len(items) > 1: // time-outs
-		o.ready = append(o.ready, halves(items)...)
-	case e.Class == wechat.Unknown && l.proof.strange() < strangeLimit:
+	case e.Class == wechat.Transient, e.Class == wechat.Unknown && l.proof.strange() < strangeLimit:
 		l.isolate(c, items, began, err, o)
 	default:
 		o.back = append(o.back, items...)
@@ -84,19 +83,24 @@ func (l *Lane) fail(c contexts, items []*item, began moment, err error, o *outco
 	}
 }
 
-// isolate handles a code that the table does not know. It may be the account's
-// or one person's, so the group is halved until one person is left who fails
-// while others do not.
+// isolate handles a group that keeps failing without a word about whom it is:
+// by time-outs, which grow with a batch, or with a code that may be the
+// account's or one person's. The group is halved until one person is left who
+// fails while others do not.
 func (l *Lane) isolate(c contexts, items []*item, began moment, err error, o *outcome) {
-	if len(items) > 1 {
+	for _, it := range items {
+		if it.State.strange.IsZero() {
+			it.State.strange = began.time
+		}
+	}
+	switch it := items[0]; {
+	case len(items) > 1:
 		o.ready = append(o.ready, halves(items)...)
-		return
+	case l.proof.since(it.State.strange):
+		l.giveUp(c, it, causeOf(events.Exhausted, err, it.State.calls), o)
+	default:
+		o.back = append(o.back, it)
 	}
-	if !l.proof.since(began.time) {
-		o.back = append(o.back, items...)
-		return
-	}
-	l.giveUp(c, items[0], causeOf(events.Exhausted, err, items[0].State.calls), o)
 }
 
 // A moment is when a call began, in the terms of both clocks and streams: its

@@ -29,6 +29,12 @@ const (
 	staleLimit   = 6 // token refused in a row: somebody else keeps replacing it
 	unknownLimit = 5 // attempts at a code that the table does not know
 	timeoutLimit = 2 // time-outs before a batch is halved: time grows with its size
+
+	// Attempts at a passing error (-1) before a batch is halved, or one person
+	// given up, provided that others are answered in the meantime. The latter
+	// takes more: at one failure in twenty calls, five in a row happen.
+	busyLimit     = 5
+	busyLimitLone = 12
 )
 
 // attempt calls op, which asks for n people, until it is answered or has failed
@@ -36,7 +42,8 @@ const (
 // with full jitter, never sooner than the server wishes, and not once the lane
 // stops. It returns nil, errStopped, or the error that is final.
 func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error {
-	var stale, unknown, timeouts int
+	var stale, unknown, timeouts, busy int
+	began := time.Now()
 	wait := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 
 	once := func() error {
@@ -58,6 +65,12 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 				timeouts++
 			}
 			if timeouts >= timeoutLimit && n > 1 {
+				return backoff.Permanent(err)
+			}
+			if e.Code != 0 {
+				busy++
+			}
+			if (busy >= busyLimit && n > 1 || busy >= busyLimitLone) && l.proof.since(began) {
 				return backoff.Permanent(err)
 			}
 			wait.wish = e.After

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
@@ -209,4 +210,47 @@ func TestServerRestart(t *testing.T) {
 	w.nats.Restart()
 	w.js = w.nats.JetStream()
 	w.answers(3000)
+}
+
+func TestOnePersonWhoFailsWithACodeThatNamesNobody(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]int{"unknown": 98765, "busy": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, wechattest.AccountConfig{})
+			w.sim.Inject(wechattest.Fault{Match: wechattest.Match{OpenID: w.acc.OpenID(37)}, Do: wechattest.Action{Code: code}})
+			cfg := config()
+			cfg.Fixed = true
+			w.publish(100, w.openid)
+			lane := w.start(cfg)
+			stop := w.trickle()
+			defer stop()
+			w.until("the person is given up", func() bool { return w.held("WX_DEAD") == 1 })
+			w.stored("WX_PROFILES", 99)
+			if s := lane.State(); s.Phase != pipeline.Running {
+				t.Errorf("state: %+v", s)
+			}
+			for _, a := range w.answers(100) {
+				if a.reason != "" && (a.reason != events.Exhausted || a.dead.Code != code) {
+					t.Errorf("dead letter: %s %d", a.reason, a.dead.Code)
+				}
+			}
+		})
+	}
+}
+
+func TestUnknownCodeForEverybodyHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: 98765}})
+	w.publish(2000, w.openid)
+	lane := w.start(config())
+	w.until("the account is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+	if h := lane.State().Hold; h.Reason != pipeline.HoldUnknown || h.Code != 98765 {
+		t.Errorf("hold: %+v", h)
+	}
+	w.until("nothing is in hand", func() bool { return lane.Stats().Counts().InHand == 0 })
+	if n := w.held("WX_DEAD"); n != 0 {
+		t.Errorf("%d dead letters for a code that is the account's", n)
+	}
 }

@@ -220,6 +220,27 @@ func (w *world) until(what string, cond func() bool) {
 	}
 }
 
+// trickle publishes an event now and then until the returned function is
+// called: the account is not idle, and works for others.
+func (w *world) trickle() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for i := 1000; ; i++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_, _ = w.js.Publish(ctx, "wx.events."+appid+".subscribe", w.openid(i))
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
 // settled waits until no event of a durable is pending or unacked.
 func (w *world) settled(durable string) {
 	w.Helper()

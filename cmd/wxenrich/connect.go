@@ -82,14 +82,22 @@ func (a *app) dialNATS(ctx context.Context, flags *natsconn.Settings, cfg *confi
 		return nil, err
 	}
 	nc, err := natsconn.Connect(ctx, s, "wxenrich "+name)
+	if err != nil {
+		return nil, connectFailed(err)
+	}
+	return nc, nil
+}
+
+// connectFailed says what to do about a connection that was not made.
+func connectFailed(err error) error {
 	if gone, ok := errors.AsType[*natsconn.NoServerError](err); ok {
-		return nil, failed("no NATS server at %s", gone.Where).
+		return failed("no NATS server at %s", gone.Where).
 			hint("start one, or run \"wxenrich demo\", which has its own; --server or NATS_URL names another")
 	}
 	if errors.Is(err, nats.ErrAuthorization) {
-		return nil, failed("%w", err).hint("say who you are with --creds, --nkey, --user or --context, or their NATS_ variables")
+		return failed("%w", err).hint("say who you are with --creds, --nkey, --user or --context, or their NATS_ variables")
 	}
-	return nc, err
+	return err
 }
 
 // missingStream says what to do when there is no stream for a subject, or none

@@ -3,14 +3,15 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
-	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
 )
 
@@ -77,7 +78,10 @@ func demo(ctx context.Context, a *app, f demoFlags) error {
 	if err != nil {
 		return err
 	}
-	w, err := newDemoWorld(f, log)
+	signal.Ignore(syscall.SIGPIPE)                           // a reader who leaves ends the demo, but not without tidying up,
+	ctx, hungUp := signal.NotifyContext(ctx, syscall.SIGHUP) // and so does a terminal that is closed
+	defer hungUp()
+	w, err := newDemoWorld(f)
 	if err != nil {
 		return err
 	}
@@ -108,22 +112,22 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 	ended := make(chan error, 1)
 	go func() { ended <- service.run(life) }()
 
-	screen := term.Of(a.out, a.getenv)
-	if f.plain || f.json {
-		screen.TTY = false
-	}
-	view := &demoView{screen: screen, world: w, book: book, lane: service.lanes[0], json: f.json}
-	view.open()
-
+	view := &demoView{out: a.out, getenv: a.getenv, plain: f.plain, json: f.json, world: w, book: book, lane: service.lanes[0]}
+	ctx, quiet := context.WithCancel(ctx)
+	defer quiet()
 	var traffic sync.WaitGroup
 	traffic.Go(func() { w.send(ctx, js, f.rate, book) })
-	view.run(ctx)
+	unseen := view.run(ctx)
+	quiet()
 	traffic.Wait()
 
 	book.wait(drainPatience)
 	end()
 	if err := <-ended; err != nil {
 		return err
+	}
+	if unseen != nil {
+		return unseen // there is nobody to sum up for
 	}
 	return view.sum()
 }

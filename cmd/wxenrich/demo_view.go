@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,16 +16,21 @@ import (
 )
 
 // demoView shows the demo: a picture that moves on a terminal, else a line a
-// second and each record as it comes.
+// second and a record with it.
 type demoView struct {
-	screen term.Screen
+	out    io.Writer
+	getenv func(string) string
+	plain  bool // plain lines, also on a terminal
+	json   bool // nothing but the summary
 	world  *demoWorld
 	book   *demoBook
 	lane   *pipeline.Lane
-	json   bool
-	began  time.Time
-	drawn  int // lines of the picture on the screen
-	seen   string
+
+	began time.Time
+	drawn int    // lines of the picture on the screen
+	width int    // of the screen when they were drawn
+	seen  string // the last record that was shown as a line
+	err   error  // why nothing can be shown any more
 }
 
 // How often the view is drawn.
@@ -33,52 +39,57 @@ const (
 	everyLine    = time.Second
 )
 
-// The picture's columns: what a terminal of 80 columns cuts off comes last.
-var (
-	demoHeader = []string{"openid", "unionid", "remark", "scene", "tags", "status"}
-	demoWidths = []int{28, 28, 16, 20, 11}
-)
-
-func demoCells(r *events.Record) []string {
-	u := r.User
-	return []string{r.Event.OpenID, r.UnionID, u.Remark, scene(u), tags(u.TagIDs), string(r.Status)}
+// screen is the terminal as it is now: its window may be resized.
+func (v *demoView) screen() term.Screen {
+	s := term.Of(v.out, v.getenv)
+	s.TTY = s.TTY && !v.plain && !v.json
+	return s
 }
 
-// open says where everything is.
-func (v *demoView) open() {
-	v.began = time.Now()
-	if v.json {
-		return
+func (v *demoView) print(text string) {
+	if v.err == nil {
+		_, v.err = io.WriteString(v.out, text)
 	}
-	url := v.world.nats.URL()
-	flag := ""
+}
+
+// intro says where everything is.
+func (v *demoView) intro() string {
+	url, flag := v.world.nats.URL(), ""
 	if url != "nats://127.0.0.1:4222" {
 		flag = " -s " + url
 	}
-	fmt.Fprintf(v.screen, "NATS at %s, a simulated WeChat at %s, account %s\n", url, v.world.api, demoAppID)
-	fmt.Fprintf(v.screen, "join from a second terminal:\n")
-	fmt.Fprintf(v.screen, "  wxenrich publish%s --appid %s %s\n", flag, demoAppID, v.world.account.OpenID(demoPeople-1))
-	fmt.Fprintf(v.screen, "  wxenrich tail%s\n", flag)
-	fmt.Fprintf(v.screen, "  nats%s pub wx.events.%s.subscribe %s\n", flag, demoAppID, v.world.account.OpenID(demoPeople-2))
-	fmt.Fprintf(v.screen, "Nicknames and avatars are blank as they are in life: WeChat stopped giving them in 2021.\n\n")
+	return fmt.Sprintf("NATS at %s, a simulated WeChat at %s, account %s\n"+
+		"join from a second terminal:\n"+
+		"  wxenrich publish%s --appid %s %s\n"+
+		"  wxenrich tail%s\n"+
+		"  nats%s pub wx.events.%s.subscribe %s\n"+
+		"Nicknames and avatars are blank as they are in life: WeChat stopped giving them in 2021.\n\n",
+		url, v.world.api, demoAppID,
+		flag, demoAppID, v.world.account.OpenID(demoPeople-1), flag,
+		flag, demoAppID, v.world.account.OpenID(demoPeople-2))
 }
 
-// run draws until ctx ends.
-func (v *demoView) run(ctx context.Context) {
+// run draws until ctx ends, or until nobody reads any more.
+func (v *demoView) run(ctx context.Context) error {
+	v.began = time.Now()
+	if !v.json {
+		v.print(v.intro())
+	}
 	every := everyLine
-	if v.screen.TTY {
+	if v.screen().TTY {
 		every = everyPicture
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for v.err == nil {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 			v.draw()
 		}
 	}
+	return v.err
 }
 
 func (v *demoView) draw() {
@@ -86,43 +97,28 @@ func (v *demoView) draw() {
 		return
 	}
 	t, last := v.book.look()
-	if v.screen.TTY {
-		v.picture(t, last)
+	if screen := v.screen(); screen.TTY {
+		v.picture(screen, t, last)
 		return
 	}
-	fmt.Fprintln(v.screen, v.counters(t))
+	v.print(strings.Join(v.counters(t), "  ") + "\n")
 	if len(last) == 0 {
 		return
 	}
 	if r := &last[len(last)-1]; r.Event.ID != v.seen { // one a second is enough to see what they are like
 		v.seen = r.Event.ID
-		fmt.Fprintln(v.screen, "  "+strings.Join(recordCells(r), "  "))
+		v.print("  " + strings.Join(recordCells(r), "  ") + "\n")
 	}
 }
 
-// picture draws over the picture before.
-func (v *demoView) picture(t tally, last []events.Record) {
-	lines := []string{v.screen.Bold(v.counters(t)), v.screen.Faint(v.screen.Row(demoHeader, demoWidths))}
-	for i := range last {
-		lines = append(lines, v.screen.Row(demoCells(&last[i]), demoWidths))
-	}
-	var b strings.Builder
-	if v.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", v.drawn)
-	}
-	for _, line := range lines {
-		b.WriteString("\r\x1b[K" + line + "\n")
-	}
-	v.drawn = len(lines)
-	fmt.Fprint(v.screen, b.String())
-}
-
-// counters is the state in one line.
-func (v *demoView) counters(t tally) string {
+// counters is the state in two short lines.
+func (v *demoView) counters(t tally) []string {
 	c := v.lane.Stats().Counts()
-	return v.screen.Fit(fmt.Sprintf("%5.1fs  events %d  batches %d (fill %.1f)  API calls %d  records %d  dead letters %d  p50 %s p99 %s",
-		time.Since(v.began).Seconds(), t.Events, c.Batches, fill(c), c.Calls, t.Records, total(t.DeadLetters),
-		v.book.quantile(0.5).Round(time.Millisecond), v.book.quantile(0.99).Round(time.Millisecond)))
+	return []string{
+		fmt.Sprintf("%5.1fs  events %d  records %d  dead letters %d", time.Since(v.began).Seconds(), t.Events, t.Records, total(t.DeadLetters)),
+		fmt.Sprintf("batches %d (fill %.1f)  API calls %d  p50 %s  p99 %s", c.Batches, fill(c), c.Calls,
+			v.book.quantile(0.5).Round(time.Millisecond), v.book.quantile(0.99).Round(time.Millisecond)),
+	}
 }
 
 func fill(c pipeline.Counts) float64 {
@@ -162,7 +158,7 @@ func (v *demoView) sum() error {
 		P50: milliseconds(v.book.quantile(0.5)), P99: milliseconds(v.book.quantile(0.99)),
 		OK: t.Missing == 0 && t.Doubled == 0 && t.Wrong == 0,
 	}
-	if err := v.print(s); err != nil {
+	if err := v.report(s); err != nil {
 		return err
 	}
 	if !s.OK {
@@ -171,15 +167,15 @@ func (v *demoView) sum() error {
 	return nil
 }
 
-func (v *demoView) print(s summary) error {
+func (v *demoView) report(s summary) error {
 	if v.json {
-		return json.NewEncoder(v.screen).Encode(s)
+		return json.NewEncoder(v.out).Encode(s)
 	}
 	var dead []string
 	for _, reason := range slices.Sorted(maps.Keys(s.DeadLetters)) {
 		dead = append(dead, fmt.Sprintf("%s %d", reason, s.DeadLetters[reason]))
 	}
-	_, err := fmt.Fprintf(v.screen, "\n%d events = %d records + %d dead letters (%s); missing %d, doubled %d, wrong %d\n"+
+	_, err := fmt.Fprintf(v.out, "\n%d events = %d records + %d dead letters (%s); missing %d, doubled %d, wrong %d\n"+
 		"%d API calls in %d batches, %.1f openids each; p50 %.0f ms, p99 %.0f ms from stored event to stored record\n",
 		s.Events, s.Records, total(s.DeadLetters), strings.Join(dead, ", "), s.Missing, s.Doubled, s.Wrong,
 		s.APICalls, s.Batches, s.Fill, s.P50, s.P99)

@@ -33,21 +33,24 @@ type demoWorld struct {
 	done    chan error
 }
 
-func newDemoWorld(f demoFlags, log *slog.Logger) (w *demoWorld, err error) {
-	w = &demoWorld{done: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			w.close()
-		}
-	}()
-	if w.dir, err = os.MkdirTemp("", "wxenrich-demo-"); err != nil {
+func newDemoWorld(f demoFlags) (*demoWorld, error) {
+	w := &demoWorld{done: make(chan error, 1)}
+	if err := w.start(f); err != nil {
+		w.close()
 		return nil, err
+	}
+	return w, nil
+}
+
+func (w *demoWorld) start(f demoFlags) (err error) {
+	if w.dir, err = os.MkdirTemp("", "wxenrich-demo-"); err != nil {
+		return err
 	}
 	if w.nats, err = demoNATS(f.listen, w.dir); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.startWeChat(); err != nil {
-		return nil, err
+		return err
 	}
 	account := config.NewAccount(demoAppID)
 	account.API = w.api
@@ -58,7 +61,7 @@ func newDemoWorld(f demoFlags, log *slog.Logger) (w *demoWorld, err error) {
 	w.cfg.HTTP.Listen = ""
 	w.cfg.Accounts[0].Input = w.cfg.Input
 	w.cfg.Accounts[0].Input.Subject = config.List{"wx.events.{appid}.subscribe"}
-	return w, nil
+	return nil
 }
 
 // demoNATS listens where a client looks first, so that a second terminal needs
@@ -72,11 +75,8 @@ func demoNATS(listen, dir string) (*embedded.Server, error) {
 		return server, nil
 	}
 	const usual = "127.0.0.1:4222"
-	if l, err := net.Listen("tcp", usual); err == nil {
-		l.Close()
-		if server, err := embedded.Start(embedded.Options{StoreDir: dir, Listen: usual}); err == nil {
-			return server, nil
-		}
+	if server, err := embedded.Start(embedded.Options{StoreDir: dir, Listen: usual}); err == nil {
+		return server, nil
 	}
 	return embedded.Start(embedded.Options{StoreDir: dir, Listen: "127.0.0.1:0"})
 }

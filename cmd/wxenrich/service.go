@@ -23,51 +23,71 @@ type service struct {
 	lanes   []*pipeline.Lane
 }
 
+// clients makes an account's WeChat client.
+type clients func(*config.Account) (*wechat.Client, error)
+
 // newService connects, makes or checks the streams, and builds the lanes.
-// close ends what it began, also after an error.
-func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients func(*config.Account) (*wechat.Client, error), limit *pipeline.Limit, log *slog.Logger) (s *service, err error) {
-	s = &service{log: log}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+// close ends what it began.
+func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients clients, limit *pipeline.Limit, log *slog.Logger) (*service, error) {
+	s := &service{log: log}
+	if err := s.connect(ctx, conn); err != nil {
+		s.close()
+		return nil, err
+	}
+	if err := s.build(ctx, cfg, clients, limit); err != nil {
+		s.close()
+		return nil, s.consume.Explain(err)
+	}
+	return s, nil
+}
+
+// connect waits for the server.
+func (s *service) connect(ctx context.Context, conn natsconn.Settings) error {
 	conn.Wait = true
-	if s.consume, err = natsconn.Connect(ctx, conn, "wxenrich"); err != nil {
-		return nil, err
+	consume, err := natsconn.Connect(ctx, conn, "wxenrich")
+	if err != nil {
+		return connectFailed(err)
 	}
-	if s.publish, err = natsconn.ConnectPublisher(ctx, conn, "wxenrich publisher"); err != nil {
-		return nil, err
+	s.consume = consume
+	publish, err := natsconn.ConnectPublisher(ctx, conn, "wxenrich publisher")
+	if err != nil {
+		return connectFailed(err)
 	}
+	s.publish = publish
+	return nil
+}
+
+// build makes the streams and the lanes.
+func (s *service) build(ctx context.Context, cfg *config.Config, clients clients, limit *pipeline.Limit) error {
 	js, err := s.consume.JetStream()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := ensureStreams(ctx, js, cfg, log); err != nil {
-		return nil, err
+	if err := ensureStreams(ctx, js, cfg, s.log); err != nil {
+		return err
 	}
 	out, err := pipeline.NewPublisher(s.publish.Conn)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	recent := pipeline.NewRecent(int64(cfg.Recent.Memory))
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		client, err := clients(a)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lc, err := laneConfig(cfg, a)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: log, Limit: limit, Recent: recent}, lc)
+		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent}, lc)
 		if err != nil {
-			return nil, usage("%w", err)
+			return usage("%w", err)
 		}
 		s.lanes = append(s.lanes, lane)
 	}
-	return s, nil
+	return nil
 }
 
 // run answers events until ctx ends.

@@ -35,7 +35,7 @@ func (x *exchange) answer() *reply {
 		return fail(40066)
 	case method == http.MethodGet && x.req.Method != method:
 		return fail(43001)
-	case method == http.MethodPost && x.req.Method != method:
+	case x.req.Method != method:
 		return fail(43002)
 	}
 	if x.endpoint == "token" || x.endpoint == "stable_token" {
@@ -47,11 +47,11 @@ func (x *exchange) answer() *reply {
 	return serve()
 }
 
-// route returns the endpoint's handler and the one method it takes, if any.
+// route returns the endpoint's handler and the one method it takes.
 func (x *exchange) route() (func() *reply, string) {
 	switch x.endpoint {
 	case "token":
-		return x.classicToken, ""
+		return x.classicToken, http.MethodGet
 	case "stable_token":
 		return x.stableToken, http.MethodPost
 	case "user/info":

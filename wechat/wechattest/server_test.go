@@ -237,6 +237,7 @@ func TestStrict(t *testing.T) {
 		{"appid", "GET", "/cgi-bin/token?grant_type=client_credential&appid=wx9&secret=s", ``, 40013},
 		{"secret", "GET", "/cgi-bin/token?grant_type=client_credential&appid=wx1&secret=x", ``, 40001},
 		{"classic", "GET", "/cgi-bin/token?grant_type=client_credential&appid=wx1&secret=s", ``, 0},
+		{"classic by POST", "POST", "/cgi-bin/token?grant_type=client_credential&appid=wx1&secret=s", ``, 43001},
 		{"stable form", "POST", "/cgi-bin/stable_token", `appid=wx1`, 47001},
 		{"quota path", "POST", "/cgi-bin/openapi/quota/get" + tok, `{"cgi_path":"/x"}`, 76021},
 		{"clear other", "POST", "/cgi-bin/clear_quota" + tok, `{"appid":"wx2"}`, 40013},

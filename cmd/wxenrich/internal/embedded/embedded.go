@@ -45,6 +45,12 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The server itself would try for as long as we wait, and not say why.
+	if l, err := net.Listen("tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	} else if err := l.Close(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.StoreDir, 0o700); err != nil { // people's data
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
@@ -73,7 +79,7 @@ func Start(o Options) (*Server, error) {
 	s.nats.Start()
 	if !s.nats.ReadyForConnections(readyTimeout) {
 		s.Stop()
-		return nil, fmt.Errorf("embedded NATS server: not ready after %s; is %s taken?", readyTimeout, o.Listen)
+		return nil, fmt.Errorf("embedded NATS server: not ready after %s", readyTimeout)
 	}
 	if !s.nats.JetStreamEnabled() {
 		s.Stop()

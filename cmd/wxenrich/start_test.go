@@ -1,0 +1,77 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// TestStartFailures are an operator's ordinary mistakes: each has a message and
+// an exit code, and none a stack trace.
+func TestStartFailures(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		args    []string
+		environ []string
+		prepare func(*testing.T, *world)
+		code    int
+		stderr  string
+	}{
+		{name: "no credentials file", args: []string{"run", "--creds", "/nonexistent"}, code: exitFailed, stderr: "/nonexistent"},
+		{name: "no such context", args: []string{"run", "--context", "nosuch"}, code: exitFailed, stderr: "nosuch"},
+		{
+			name: "stream missing and not ours to make", args: []string{"run"}, environ: []string{"WXENRICH_MANAGE=verify"},
+			code: exitFailed, stderr: "hint: ",
+		},
+		{
+			name: "output that forgets message ids", args: []string{"run"}, code: exitUsage, stderr: "retention",
+			prepare: func(t *testing.T, w *world) {
+				_, err := w.nats.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{
+					Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Retention: jetstream.WorkQueuePolicy,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.environ = append(append(w.environ, "WXENRICH_HTTP_LISTEN="), tc.environ...)
+			if tc.prepare != nil {
+				tc.prepare(t, w)
+			}
+			r := w.run(t, "", tc.args...)
+			r.want(t, tc.code, "", tc.stderr)
+			if strings.Contains(r.err, "goroutine") {
+				t.Error("a stack trace")
+			}
+		})
+	}
+}
+
+func TestDemoOnATakenPort(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r := wxenrich(t, []string{"TMPDIR=" + t.TempDir()}, "", "demo", "--listen", l.Addr().String())
+	r.want(t, exitFailed, "", "hint: choose another address")
+}
+
+func TestSIGTERMWhileWaitingForNATS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.process(t, "run", "--server", "nats://"+freePort(t))
+	p.up(t, "waiting for NATS")
+	if code := p.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, p.out.waitFor(ended))
+	}
+}

@@ -45,12 +45,6 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The server itself would try for as long as we wait, and not say why.
-	if l, err := net.Listen("tcp", o.Listen); err != nil {
-		return nil, fmt.Errorf("embedded NATS server: %w", err)
-	} else if err := l.Close(); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(o.StoreDir, 0o700); err != nil { // people's data
 		return nil, fmt.Errorf("store folder: %w", err)
 	}
@@ -61,6 +55,10 @@ func Start(o Options) (*Server, error) {
 	}
 	if !locked {
 		return nil, fmt.Errorf("%s: %w", o.StoreDir, ErrLocked)
+	}
+	// The server itself would try for as long as we wait, and not say why.
+	if err := free(o.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded NATS server: %w", err), lock.Unlock())
 	}
 	s := &Server{lock: lock}
 	s.nats, err = server.NewServer(&server.Options{
@@ -99,6 +97,15 @@ func (s *Server) Stop() {
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
 	_ = s.lock.Unlock() // the process's end frees it in any case
+}
+
+// free reports why nobody can listen there.
+func free(listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 func address(listen string) (host string, port int, err error) {

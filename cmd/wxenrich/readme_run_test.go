@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -140,20 +139,9 @@ func (r *reader) start(text, until string) {
 	}
 }
 
-// port is a port of loopback that nobody listens on.
-func port(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestREADMETour(t *testing.T) {
 	t.Parallel()
-	listen := port(t)
+	listen := freePort(t)
 	r := newReader(t, []string{"NATS_URL=nats://" + listen},
 		"go run ./cmd/wxenrich demo", "wxenrich demo --rate 0.001 --listen "+listen)
 	out := r.play("tour")
@@ -196,7 +184,7 @@ var metric = regexp.MustCompile(`(?m)^wxenrich_\w+`)
 func TestREADMEMachine(t *testing.T) {
 	t.Parallel()
 	api, openid := account(t)
-	listen, admin := port(t), port(t)
+	listen, admin := freePort(t), freePort(t)
 	r := newReader(t, []string{"APPSECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_API=" + api,
 		"NATS_URL=nats://" + listen, "WXENRICH_NATS_LISTEN=" + listen, "WXENRICH_HTTP_LISTEN=" + admin},
 		"oABCDEFGHIJKLMNOPQRSTUVWXYZ0", openid, "127.0.0.1:9464", admin)
@@ -216,7 +204,7 @@ func TestREADMEOwnNATS(t *testing.T) {
 	api, openid := account(t)
 	url := eventstest.NewServer(t).URL()
 	r := newReader(t, []string{"APPSECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_API=" + api,
-		"NATS_URL=" + url, "WXENRICH_HTTP_LISTEN=" + port(t)},
+		"NATS_URL=" + url, "WXENRICH_HTTP_LISTEN=" + freePort(t)},
 		"oABCDEFGHIJKLMNOPQRSTUVWXYZ0", openid, "nats://127.0.0.1:4222", url)
 	if out := r.play("own"); !strings.Contains(out, "events=1 records=1") || !strings.Contains(out, "following ") {
 		t.Error(out)
@@ -231,7 +219,7 @@ func TestREADMEOwnNATS(t *testing.T) {
 
 func TestREADMESimulator(t *testing.T) {
 	t.Parallel()
-	listen := port(t)
+	listen := freePort(t)
 	r := newReader(t, nil, "wxenrich simulate", "wxenrich simulate --listen "+listen, "127.0.0.1:8089", listen)
 	shown, _, _ := strings.Cut(r.play("simulator"), "asked ") // the rest is the time
 	for _, path := range readmes {

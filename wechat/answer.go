@@ -20,10 +20,10 @@ func codeError(c call, code int, msg string) *Error {
 	if row, ok := Lookup(c.kind, code); ok {
 		e.Class, e.After = row.Class, row.After
 	}
-	// Scrubbed before it is cut, half a secret would not be found any more,
-	// and after: what was in two parts may have become one.
-	e.Message, e.RID = cutMessage(c.hide.scrub(msg))
-	e.Message = c.hide.scrub(e.Message)
+	// Scrubbed before it is split, half a secret would not be found any more,
+	// and after: what was in two parts may have become one. Cut at last.
+	e.Message, e.RID = splitMessage(c.hide.scrub(msg))
+	e.Message = bounded(c.hide.scrub(e.Message))
 	return e
 }
 
@@ -67,13 +67,13 @@ func retryAfter(header string, now time.Time) time.Duration {
 	return 0
 }
 
-// cutMessage splits an errmsg such as
+// splitMessage splits an errmsg such as
 //
 //	invalid openid hint: [abc] rid: 617682e0-09059ac5-34a8e2ea
 //
-// into its text, in one line and bounded, and the request id, which differs
+// into its text, in one line, and the request id, which differs
 // with every call and so would spoil any grouping.
-func cutMessage(msg string) (text, rid string) {
+func splitMessage(msg string) (text, rid string) {
 	if i := strings.LastIndex(msg, "rid:"); i >= 0 && (i == 0 || strings.IndexByte(" ,;", msg[i-1]) >= 0) {
 		rid = strings.TrimSpace(msg[i+len("rid:"):])
 		if end := strings.IndexFunc(rid, func(r rune) bool {
@@ -94,13 +94,17 @@ func cutMessage(msg string) (text, rid string) {
 	msg = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(msg, "\uFFFD"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")
-	msg = strings.TrimRight(msg, " ,;")
-	if len(msg) > maxMessage {
-		cut := maxMessage
-		for !utf8.RuneStart(msg[cut]) {
-			cut--
-		}
-		msg = msg[:cut] + "…"
+	return strings.TrimRight(msg, " ,;"), rid
+}
+
+// bounded cuts a message that is too long between two characters.
+func bounded(msg string) string {
+	if len(msg) <= maxMessage {
+		return msg
 	}
-	return msg, rid
+	cut := maxMessage
+	for !utf8.RuneStart(msg[cut]) {
+		cut--
+	}
+	return msg[:cut] + "…"
 }

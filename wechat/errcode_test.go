@@ -128,8 +128,8 @@ func TestCutMessage(t *testing.T) {
 		{long, long[:198] + "…", ""},
 		{"", "", ""},
 	} {
-		if text, rid := cutMessage(c.msg); text != c.text || rid != c.rid {
-			t.Errorf("cutMessage(%q) = %q, %q, want %q, %q", c.msg, text, rid, c.text, c.rid)
+		if text, rid := splitMessage(c.msg); bounded(text) != c.text || rid != c.rid {
+			t.Errorf("splitMessage(%q) = %q, %q, want %q, %q", c.msg, text, rid, c.text, c.rid)
 		}
 	}
 }

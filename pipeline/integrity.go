@@ -112,6 +112,9 @@ func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o 
 	witnesses, doubt := match.Witnesses(found, rows, l.bound.Load(), func(i int) bool { return l.tooFresh(items[i]) })
 	for _, i := range witnesses {
 		it := items[i]
+		if found[i] < 0 {
+			l.stats.missing.Add(1)
+		}
 		user, began, err := l.userInfo(c, it)
 		switch {
 		case err != nil:

@@ -32,8 +32,8 @@
 // An account that cannot answer (its secret wrong, its quota spent) goes on
 // hold: its events stay in their stream, and no other account notices.
 //
-// An openid becomes a dead letter only when WeChat refuses it alone and
-// answers somebody else of the same account after that.
+// An openid is taken for refused only when WeChat refuses it alone and answers
+// somebody else of the same account after that.
 //
 // # Stop
 //

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/wxenrich/wxenrich/wechat"
@@ -22,10 +21,6 @@ type Hold struct {
 	Probes int       // how often it was tried since
 
 	openid string // somebody who was in hand, to try with if nobody better is known
-}
-
-func (h *Hold) String() string {
-	return fmt.Sprintf("on hold: %s (errcode %d: %s); next try %s; %s", h.Reason, h.Code, h.Detail, h.Until.Format(time.RFC3339), h.Hint)
 }
 
 // What a hold's reason may be.
@@ -113,7 +108,7 @@ func (l *Lane) probe(c contexts, h *Hold) *Hold {
 	if openid == "" || h.Reason == HoldWrongAccount && !known {
 		return nil
 	}
-	err := l.call(c.abort, func(ctx context.Context) error {
+	err := l.call(c, func(ctx context.Context) error {
 		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
 		return err
 	})

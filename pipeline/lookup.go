@@ -47,13 +47,10 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 	wait := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 
 	once := func() error {
-		if l.rate.Wait(c.stop) != nil {
-			return backoff.Permanent(errStopped)
-		}
-		err := l.call(c.abort, op)
+		err := l.call(c, op)
 		if e := failure(err); e != nil && e.Class == wechat.StaleToken && stale == 0 {
 			stale++ // it was right until now: with a new one the call is as good as any
-			err = l.call(c.abort, op)
+			err = l.call(c, op)
 		}
 		switch e := failure(err); {
 		case err == nil:
@@ -98,11 +95,15 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 	return err
 }
 
-// call is one attempt.
-func (l *Lane) call(ctx context.Context, op func(context.Context) error) error {
+// call is one attempt, when the rate allows it; errStopped if the lane stops
+// before that. Every call of the lane goes through it.
+func (l *Lane) call(c contexts, op func(context.Context) error) error {
+	if l.rate.Wait(c.stop) != nil {
+		return errStopped
+	}
 	began := time.Now()
 	l.stats.calls.Add(1)
-	err := op(ctx)
+	err := op(c.abort)
 	if err == nil {
 		l.proof.answered(began)
 	}

@@ -61,7 +61,7 @@ type Batch struct {
 	Size      int      `yaml:"size" default:"100" min:"1" max:"100" doc:"openids in a call at most" zh:"每次调用最多的 openid 数"`
 	Window    Duration `yaml:"window" default:"100ms" min:"1ms" doc:"how long a batch waits after its first event" zh:"批次从第一个事件起等待的时间"`
 	WindowMax Duration `yaml:"window_max" default:"1s" min:"1ms" doc:"how far the window stretches when calls become scarce" zh:"调用额度紧张时窗口可延长到的上限"`
-	Pace      string   `yaml:"pace" default:"adaptive" one:"adaptive|fixed" doc:"adaptive closes a batch early while quota is ample; fixed keeps to the window" zh:"adaptive 在额度充足时提前关闭批次；fixed 固定窗口"`
+	Pace      string   `yaml:"pace" default:"adaptive" one:"adaptive|fixed" doc:"adaptive closes a batch early while quota is ample; fixed keeps to the window; in a backlog both wait for full batches" zh:"adaptive 在额度充足时提前关闭批次；fixed 固定窗口；有积压时两者都等批次填满"`
 }
 
 // Output is the stream of records.

@@ -68,10 +68,6 @@ func Explain(err error) (meaning, action string) {
 	if !ok || e.Code == 0 {
 		return "", ""
 	}
-	kind := wechat.Data
-	if e.Op == "token" || e.Op == "stable_token" {
-		kind = wechat.Login
-	}
-	row, _ := wechat.Lookup(kind, e.Code)
+	row, _ := e.Row()
 	return row.Meaning, row.Action
 }

@@ -14,6 +14,10 @@
 // limits, and is gone with its store when the test ends. Servers share nothing,
 // so tests that use them may be parallel.
 //
-// Do not use it inside a testing/synctest bubble: its connections are real, and
-// goroutines that wait for the network stop the bubble's clock.
+// # Fake time
+//
+// [Bubble] runs the server inside a testing/synctest bubble, where a day takes
+// less than a second. A server of [NewServer] does not belong there: its
+// connections are real, and goroutines that wait for the network stop the
+// bubble's clock.
 package eventstest

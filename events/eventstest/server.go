@@ -1,6 +1,9 @@
 package eventstest
 
 import (
+	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +20,7 @@ const startTimeout = 20 * time.Second
 type Server struct {
 	t      testing.TB
 	opts   server.Options
-	server *server.Server
+	server atomic.Pointer[server.Server] // nil while stopped; read by connections that reconnect
 }
 
 // Option changes how the server is run.
@@ -41,6 +44,11 @@ func SyncAlways() Option { return func(o *server.Options) { o.SyncAlways = true 
 // NewServer starts a server that is stopped when the test ends.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
+	return start(t, append([]Option{StoreDir(t.TempDir())}, opts...))
+}
+
+func start(t testing.TB, opts []Option) *Server {
+	t.Helper()
 	s := &Server{t: t, opts: server.Options{
 		ServerName:         "eventstest",
 		Host:               "127.0.0.1",
@@ -54,9 +62,6 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	for _, o := range opts {
 		o(&s.opts)
 	}
-	if s.opts.StoreDir == "" {
-		s.opts.StoreDir = t.TempDir()
-	}
 	t.Cleanup(s.Stop)
 	s.Start()
 	return s
@@ -66,7 +71,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 // that are set to reconnect will find it.
 func (s *Server) Start() {
 	s.t.Helper()
-	if s.server != nil {
+	if s.server.Load() != nil {
 		return
 	}
 	opts := s.opts // the server writes to its own
@@ -75,7 +80,7 @@ func (s *Server) Start() {
 		s.t.Fatalf("eventstest: %v", err)
 	}
 	running.Start()
-	s.server = running
+	s.server.Store(running)
 	if !running.ReadyForConnections(startTimeout) {
 		s.t.Fatalf("eventstest: server not ready within %v", startTimeout)
 	}
@@ -85,12 +90,12 @@ func (s *Server) Start() {
 // Stop shuts the server down and waits until it has let go of its store. On a
 // stopped server it does nothing.
 func (s *Server) Stop() {
-	if s.server == nil {
+	running := s.server.Swap(nil)
+	if running == nil {
 		return
 	}
-	s.server.Shutdown()
-	s.server.WaitForShutdown()
-	s.server = nil
+	running.Shutdown()
+	running.WaitForShutdown()
 }
 
 // Restart is Stop and Start.
@@ -100,13 +105,29 @@ func (s *Server) Restart() {
 	s.Start()
 }
 
-// URL is where clients connect to, also after a Restart.
+// URL is where clients connect to, also after a Restart. A server in a bubble
+// has none.
 func (s *Server) URL() string {
 	s.t.Helper()
-	if s.server == nil {
+	if s.opts.DontListen {
+		s.t.Fatal("eventstest: a server in a bubble listens nowhere: connect with nats.InProcessServer(s)")
+	}
+	running := s.server.Load()
+	if running == nil {
 		s.t.Fatal("eventstest: URL of a stopped server")
 	}
-	return s.server.ClientURL()
+	return running.ClientURL()
+}
+
+// InProcessConn is a connection without a socket, also after a Restart: the
+// option nats.InProcessServer(s) lets a client use it. It is safe for
+// concurrent use.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	running := s.server.Load()
+	if running == nil {
+		return nil, errors.New("eventstest: the server is stopped")
+	}
+	return running.InProcessConn()
 }
 
 // Connect makes a connection that is closed when the test ends. It reconnects
@@ -114,7 +135,13 @@ func (s *Server) URL() string {
 func (s *Server) Connect(opts ...nats.Option) *nats.Conn {
 	s.t.Helper()
 	quick := []nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ReconnectJitter(0, 0)}
-	nc, err := nats.Connect(s.URL(), append(quick, opts...)...)
+	var url string
+	if s.opts.DontListen {
+		quick = append(quick, nats.InProcessServer(s))
+	} else {
+		url = s.URL()
+	}
+	nc, err := nats.Connect(url, append(quick, opts...)...)
 	if err != nil {
 		s.t.Fatalf("eventstest: connect: %v", err)
 	}

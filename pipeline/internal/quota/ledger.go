@@ -1,0 +1,164 @@
+package quota
+
+import (
+	"math"
+	"time"
+)
+
+// Config is what the operator says of the quota.
+type Config struct {
+	Limit     int64   // a day; 0: what WeChat says
+	Unit      Unit    // Undecided: find out
+	UseAtMost float64 // the share to spend, above 0 to 1
+	BulkShare float64 // of that, what replay and backfill may spend, 0 to 1
+}
+
+// Default is the daily limit that WeChat documents for user/info
+// (API_Call_Limits), for as long as it has not said another.
+const Default = 5_000_000
+
+// A Ledger is one replica's account of the quota: what is shared and what it
+// has spent since. It is not safe for concurrent use.
+type Ledger struct {
+	cfg    Config
+	shared Shared
+	own    Delta
+}
+
+// New begins with nothing known.
+func New(cfg Config) *Ledger { return &Ledger{cfg: cfg} }
+
+// roll drops what belongs to a day that is over.
+func (l *Ledger) roll(now time.Time) {
+	l.shared = l.shared.today(now)
+	if l.own.Day != l.shared.Day {
+		l.own = Delta{Day: l.shared.Day}
+	}
+}
+
+// Spend counts a call with so many openids; bulk says whether it was for
+// replay or backfill.
+func (l *Ledger) Spend(now time.Time, openids int, bulk bool) {
+	l.roll(now)
+	s := Spending{1, int64(openids)}
+	l.own.Spent = l.own.Spent.plus(s)
+	if bulk {
+		l.own.Bulk = l.own.Bulk.plus(s)
+	}
+}
+
+// Undo takes back what was counted at began, for a call that was not for replay
+// or backfill. The others may have been told of it: then they are told less.
+func (l *Ledger) Undo(now, began time.Time, openids int) {
+	if l.roll(now); l.own.Day == Day(began) {
+		l.own.Spent = l.own.Spent.minus(Spending{1, int64(openids)})
+	}
+}
+
+// Read takes what WeChat says: the limit of a day, and what is used of it,
+// asked for when calls for so many openids were in flight. It is for a replica
+// that is alone; others store what [Shared.Reconcile] makes of it.
+func (l *Ledger) Read(now time.Time, limit, used int64, flight int) {
+	l.roll(now)
+	l.Flushed(now, l.own, l.shared.Reconcile(l.own, limit, Reading{At: now, Used: used, Flight: int64(flight)}))
+}
+
+// Shared is what the ledger knows without what it has not told.
+func (l *Ledger) Shared() Shared { return l.shared }
+
+// Delta is what the ledger has not told.
+func (l *Ledger) Delta() Delta { return l.own }
+
+// Flushed takes note that a delta is part of s, which is stored.
+func (l *Ledger) Flushed(now time.Time, d Delta, s Shared) {
+	if d.Day == l.own.Day {
+		l.own.Spent, l.own.Bulk = l.own.Spent.minus(d.Spent), l.own.Bulk.minus(d.Bulk)
+	}
+	l.Apply(now, s)
+}
+
+// Apply takes over what is stored.
+func (l *Ledger) Apply(now time.Time, s Shared) {
+	l.shared = s
+	l.roll(now)
+}
+
+// Unit is what a batch costs, as far as it is known.
+func (l *Ledger) Unit() Unit {
+	if l.cfg.Unit != Undecided {
+		return l.cfg.Unit
+	}
+	return l.shared.Unit
+}
+
+// Telling reports whether a reading now would say what a batch costs, and
+// nobody knows it yet.
+func (l *Ledger) Telling() bool {
+	since := l.shared.Since.plus(l.own.Spent)
+	return l.Unit() == Undecided && !l.shared.Base.At.IsZero() && since.OpenIDs >= evidence && since.OpenIDs >= telling*since.Calls
+}
+
+// Guessed reports whether what is used is in part a guess, which a reading would
+// replace: calls that were made since the last one, at a cost that is not known.
+func (l *Ledger) Guessed(now time.Time) bool {
+	l.roll(now)
+	return l.Unit() == Undecided && l.shared.Spent.plus(l.own.Spent).OpenIDs > 0
+}
+
+// Known reports whether the limit is anybody's word rather than [Default].
+func (l *Ledger) Known() bool { return l.cfg.Limit > 0 || l.shared.Limit > 0 }
+
+// Limit is what may be used of the account's quota in a day, by us or others.
+func (l *Ledger) Limit() int64 {
+	limit := l.cfg.Limit
+	if limit == 0 {
+		limit = l.shared.Limit
+	}
+	if limit == 0 {
+		limit = Default
+	}
+	return int64(float64(limit) * l.cfg.UseAtMost)
+}
+
+// Used is what is used of the day's quota, by us or others.
+func (l *Ledger) Used(now time.Time) int64 {
+	l.roll(now)
+	return l.shared.Read.Used + l.Unit().cost(l.shared.Spent.plus(l.own.Spent).spent())
+}
+
+// Left is what is left of [Ledger.Limit] until midnight, never negative.
+func (l *Ledger) Left(now time.Time) int64 { return max(0, l.Limit()-l.Used(now)) }
+
+// Exhausted reports whether our own word forbids a call. Where nothing but
+// WeChat's limit counts, WeChat says so itself: 45009.
+func (l *Ledger) Exhausted(now time.Time) bool { return l.Scarce(now, Spending{}) }
+
+// Scarce reports whether what is begun and perhaps not counted yet may take all
+// that our own word leaves.
+func (l *Ledger) Scarce(now time.Time, begun Spending) bool {
+	ours := l.cfg.Limit > 0 || l.cfg.UseAtMost < 1 && l.shared.Limit > 0
+	return ours && l.Left(now) <= l.Unit().cost(begun)
+}
+
+// EarlyCalls is what early calls may draw on: how many calls are left until
+// midnight and how many a day has. Where openids are counted they cost nothing
+// more than waiting, and unlimited is true.
+func (l *Ledger) EarlyCalls(now time.Time) (left, daily int64, unlimited bool) {
+	if l.Unit() == PerOpenID {
+		return math.MaxInt64, math.MaxInt64, true
+	}
+	return l.Left(now), l.Limit(), false
+}
+
+// AllowBulk reports whether replay or backfill may make a call with so many
+// openids, while live traffic spends a rate of the quota a second: bulk has its
+// share of the day, and only of what live traffic leaves until midnight.
+func (l *Ledger) AllowBulk(now time.Time, openids int, live float64) bool {
+	l.roll(now)
+	u := l.Unit()
+	cost := u.cost(Spending{1, int64(openids)})
+	bulk := u.cost(l.shared.Bulk.plus(l.own.Bulk)) + cost
+	needed := live * Midnight(now).Sub(now).Seconds()
+	return float64(bulk) <= l.cfg.BulkShare*float64(l.Limit()) &&
+		float64(l.Left(now)-cost) >= needed
+}

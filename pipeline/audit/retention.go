@@ -1,0 +1,136 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// maxDetails is how many deletions we let the server list, some ten bytes for
+// each.
+const maxDetails = 1_000_000
+
+// readDeletions marks what was deleted inside the inputs. It comes after the
+// answers: an event that somebody deletes meanwhile was read, and counts.
+func (r *run) readDeletions(ctx context.Context) error {
+	for _, input := range r.inputs {
+		b := r.books[input]
+		info, err := r.streams[input].Info(ctx)
+		if err != nil {
+			return fmt.Errorf("audit: stream %s: %w", input, err)
+		}
+		b.first = max(b.first, info.State.FirstSeq)
+		if info.State.NumDeleted == 0 {
+			continue
+		}
+		if info.State.NumDeleted > maxDetails {
+			r.note("%d messages were deleted inside %s, too many to list: every answer to what it does not hold counts as deleted", info.State.NumDeleted, input)
+			for seq, s := range b.slots.all() {
+				if s.flags&gone != 0 && seq >= b.first {
+					s.flags |= deleted
+				}
+			}
+			continue
+		}
+		if info, err = r.streams[input].Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
+			return fmt.Errorf("audit: deletions in stream %s: %w", input, err)
+		}
+		unknown := 0
+		for _, seq := range info.State.Deleted {
+			if seq > b.end || seq < r.scope.FromSeq {
+				continue
+			}
+			s := b.slots.of(seq)
+			if s.flags |= deleted; !s.known() {
+				unknown++
+			}
+		}
+		if unknown > 0 {
+			r.note("%d messages were deleted inside %s of which no answer tells: whose they were cannot be said", unknown, input)
+		}
+	}
+	return nil
+}
+
+// readHorizons finds since when each lane's answers are all still there. It
+// comes after the answers were read, since streams forget meanwhile.
+func (r *run) readHorizons(ctx context.Context) error {
+	done := map[string]time.Time{}
+	for i := range r.scope.Lanes {
+		l := &r.scope.Lanes[i]
+		for _, name := range []string{l.Output, l.Dead} {
+			at, ok := done[name]
+			if !ok {
+				info, err := r.streams[name].Info(ctx)
+				if err != nil {
+					return fmt.Errorf("audit: stream %s: %w", name, err)
+				}
+				at = r.horizon(info, name == l.Dead && name != l.Output)
+				done[name] = at
+			}
+			if at.After(r.lanes[i].horizon) {
+				r.lanes[i].horizon = at
+			}
+		}
+		r.report.Lanes[i].VerifiableFrom = r.lanes[i].horizon
+	}
+	return nil
+}
+
+// horizon is the time from which on a stream holds every answer to events
+// stored since: an answer is never stored before its event. Zero is for ever.
+func (r *run) horizon(info *jetstream.StreamInfo, dead bool) time.Time {
+	cfg, state := info.Config, info.State
+	if cfg.MaxMsgsPerSubject > 0 || cfg.Retention != jetstream.LimitsPolicy {
+		r.doubt("stream %s drops answers that are overwritten or consumed: what is unanswered cannot be verified", cfg.Name)
+		return r.begun
+	}
+	removed := state.LastSeq - state.Msgs - (max(cfg.FirstSeq, 1) - 1)
+	if dead {
+		removed -= min(removed, r.redriven(cfg.Name))
+		if removed > 0 {
+			r.doubt("%d dead letters have left %s without a redrive that we know of: what is missing may have been among them", removed, cfg.Name)
+		}
+	} else if state.NumDeleted > 0 {
+		r.doubt("%d messages were deleted inside %s: what is missing may have been among them", state.NumDeleted, cfg.Name)
+	}
+	switch {
+	case removed == 0 || state.FirstSeq <= max(cfg.FirstSeq, 1) && state.Msgs > 0:
+		return time.Time{}
+	case state.Msgs > 0:
+		return state.FirstTime
+	case state.LastTime.IsZero():
+		return r.begun
+	}
+	return state.LastTime.Add(1)
+}
+
+// redriven is how many dead letters of a stream were removed by a redrive: each
+// hop of an answer stands for one, unless that one still lies beside it.
+func (r *run) redriven(dead string) uint64 {
+	n := r.explained[dead]
+	for _, b := range r.books {
+		for _, s := range b.slots.all() {
+			if s.known() && r.scope.Lanes[s.lane].Dead == dead && s.live.superseded() {
+				n -= min(n, uint64(s.live.letterHop)+uint64(min(1, s.live.records)))
+			}
+		}
+	}
+	return n
+}
+
+// explain notes what stands behind events without an answer.
+func (r *run) explain() {
+	if sum := r.report.Sum(); sum.Missing > 0 || sum.Unverifiable > 0 {
+		r.report.Notes = append(r.report.Notes, r.doubts...)
+	}
+	for i := range r.report.Lanes {
+		if b := &r.report.Lanes[i]; b.Unverifiable > 0 {
+			r.note("account %s: events stored before %s cannot be verified: %s or %s no longer holds what may have answered them",
+				b.AppID, b.VerifiableFrom.UTC().Format(time.RFC3339Nano), r.scope.Lanes[i].Output, r.scope.Lanes[i].Dead)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Lane is one durable and where its answers go.
+type Lane struct {
+	AppID    string
+	Stream   string   // the input
+	Subjects []string // what the lane listens to, without wildcards
+	Durable  string
+	Output   string // stream of the records
+	Dead     string // stream of the dead letters; it may be the same
+
+	// OutputSubject and DeadSubject, if they are not empty, are where the
+	// answers are, wildcards allowed: with several accounts in one stream the
+	// others' need not be read then.
+	OutputSubject, DeadSubject string
+
+	Fields map[string]string // where the producer keeps an event's fields: see events.Decoder
+}
+
+// DefaultLane is the lane of an account that says nothing special.
+func DefaultLane(appid string) Lane {
+	return Lane{
+		AppID: appid, Stream: "WX_EVENTS", Subjects: []string{"wx.events." + appid + ".subscribe"},
+		Durable: "wxenrich-" + appid, Output: "WX_PROFILES", Dead: "WX_DEAD",
+	}
+}
+
+// Scope is what to audit. Sequences are of the input stream and included; a
+// bound that is zero is none.
+type Scope struct {
+	Lanes   []Lane
+	FromSeq uint64
+	ToSeq   uint64
+	Since   time.Time // events stored at this time or later
+	Until   time.Time // events stored before this time
+
+	Repeats bool // look for the producer's repeats too, and name those of replays
+	Show    int  // how many events to name of each kind and lane; default 20, negative none
+	OpenIDs bool // with their openids
+
+	// Progress, if it is not nil, is called now and then by the goroutine of
+	// Run, with how many messages of a stream are read and how many there are.
+	Progress func(stream string, done, total uint64)
+}
+
+const defaultShow = 20
+
+func (s *Scope) validate() error {
+	if len(s.Lanes) == 0 || len(s.Lanes) >= math.MaxUint16 {
+		return fmt.Errorf("audit: %d lanes, want 1 to %d", len(s.Lanes), math.MaxUint16-1)
+	}
+	for _, l := range s.Lanes {
+		if l.AppID == "" || l.Stream == "" || len(l.Subjects) == 0 || l.Durable == "" || l.Output == "" || l.Dead == "" {
+			return fmt.Errorf("audit: lane %q: AppID, Stream, Subjects, Durable, Output and Dead are needed", l.AppID)
+		}
+	}
+	if s.ToSeq != 0 && s.ToSeq < s.FromSeq || !s.Until.IsZero() && s.Until.Before(s.Since) {
+		return errors.New("audit: the range ends before it begins")
+	}
+	return nil
+}
+
+// has reports whether an event is in the range.
+func (s *Scope) has(seq uint64, stored int64) bool {
+	return seq >= s.FromSeq && (s.ToSeq == 0 || seq <= s.ToSeq) &&
+		(s.Since.IsZero() || stored >= s.Since.UnixNano()) && (s.Until.IsZero() || stored < s.Until.UnixNano())
+}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/water"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // A Refusal is why a lane will not start: going on would lose or repeat
@@ -27,10 +28,18 @@ func (r *Refusal) Error() string { return fmt.Sprintf("account %s: %s", r.AppID,
 // a cluster has a meta leader is never answered, so it is repeated instead.
 const requestTimeout = 2 * time.Second
 
-// binding is what came of looking for the durable.
+// binding is the durable, and what is known of its past.
 type binding struct {
 	consumer jetstream.Consumer
-	err      error
+	born     time.Time // of the input stream
+	upTo     uint64    // events up to it may have been taken before
+	raise    uint64    // the mark has to be raised to it at least, since it knew nothing
+}
+
+// rebinding is what came of looking for the durable again.
+type rebinding struct {
+	binding
+	err error
 }
 
 // openTap begins to pull, if the durable is known; else it looks for it.
@@ -41,22 +50,16 @@ func (l *loop) openTap(now time.Time) {
 	if l.consumer == nil {
 		l.binding = true
 		go func() {
-			consumer, err := l.bind(l.c.stop)
-			l.bound <- binding{consumer, err}
+			b, err := l.bind(l.c.stop)
+			l.bound <- rebinding{b, err}
 		}()
 		return
 	}
-	tap, err := l.open(l.consumer)
-	if err != nil {
-		l.log.Warn("cannot pull", slog.Any("error", err))
-		l.consumer, l.rebindAt = nil, now.Add(rebindPause)
-		return
-	}
-	l.tap = tap
+	l.tap = l.open(l.consumer)
 }
 
 // rebound takes what bind found.
-func (l *loop) rebound(b binding) {
+func (l *loop) rebound(b rebinding) {
 	l.binding = false
 	if refusal, ok := errors.AsType[*Refusal](b.err); ok {
 		l.state.set(State{Phase: Refused, Reason: refusal.Reason, Hint: refusal.Hint})
@@ -64,9 +67,22 @@ func (l *loop) rebound(b binding) {
 		return
 	}
 	l.mark.forget()
-	if l.consumer = b.consumer; l.consumer != nil {
+	if l.bindTo(b.binding); l.consumer != nil {
 		l.state.set(State{Phase: Running})
 	}
+}
+
+// bindTo takes over a durable.
+func (l *loop) bindTo(b binding) {
+	if l.consumer = b.consumer; l.consumer == nil {
+		return
+	}
+	if !b.born.Equal(l.born) {
+		l.tide = tide{born: b.born, risen: l.risen, rising: l.rising, unmarked: l.unmarked}
+	}
+	l.upTo = b.upTo
+	l.highest = max(l.highest, b.raise)
+	l.past = new(lookBack) // what was known may be of another stream
 }
 
 // rebindPause is the wait before a durable that is lost is looked for again.
@@ -75,44 +91,72 @@ const rebindPause = 5 * time.Second
 // bind finds the lane's durable, or makes it. It waits as long as the server
 // does not answer or the stream is not there, and returns a *Refusal where a
 // person is needed, or the context's error.
-func (l *Lane) bind(ctx context.Context) (jetstream.Consumer, error) {
+func (l *Lane) bind(ctx context.Context) (binding, error) {
 	for pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand); ; {
-		consumer, err := l.tryBind(ctx)
+		b, err := l.tryBind(ctx)
 		if err == nil {
-			return consumer, nil
+			return b, nil
 		}
 		if _, refused := errors.AsType[*Refusal](err); refused {
-			return nil, err
+			return binding{}, err
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return binding{}, context.Cause(ctx)
 		}
 		l.state.set(State{Phase: Connecting, Reason: err.Error()})
 		if !sleep(ctx, pause.NextBackOff()) {
-			return nil, context.Cause(ctx)
+			return binding{}, context.Cause(ctx)
 		}
 	}
 }
 
-func (l *Lane) tryBind(ctx context.Context) (jetstream.Consumer, error) {
+func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	consumer, err := l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		consumer, err = l.create(ctx)
+	stream, err := l.js.Stream(ctx, l.cfg.Stream)
+	if err != nil {
+		return b, fmt.Errorf("stream %s: %w", l.cfg.Stream, err)
+	}
+	info := stream.CachedInfo()
+	mark := l.readMark()
+	if !mark.Stream.Equal(info.Created) {
+		mark = water.Mark{}
+	}
+	b.born, b.upTo = info.Created, mark.May
+	if mark.May == 0 {
+		b.raise = info.State.LastSeq // what was taken in a former life is not above
+	}
+	b.consumer, err = l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		if mark.May == 0 || mark.Floor > info.State.LastSeq {
+			mark.Floor, b.upTo = 0, info.State.LastSeq // nothing is known: it may have had a former life
+		}
+		b.consumer, err = l.create(ctx, mark.Floor)
+	case errors.Is(err, jetstream.ErrNotPullConsumer):
+		if pushing, err := l.js.PushConsumer(ctx, l.cfg.Stream, l.cfg.Durable); err == nil {
+			return b, l.inspect(pushing.CachedInfo())
+		}
+	case err == nil && b.consumer.CachedInfo().AckFloor.Stream < mark.Floor:
+		l.log.Warn("the durable has fallen behind what was answered: it was made anew or restored; what it delivers again is looked for among the answers first",
+			slog.Uint64("ack_floor", b.consumer.CachedInfo().AckFloor.Stream), slog.Uint64("mark", mark.Floor))
 	}
 	if _, refused := errors.AsType[*Refusal](err); refused {
-		return nil, err
+		return b, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
+		return b, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}
-	return consumer, l.inspect(consumer.CachedInfo().Config)
+	if places, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
+		l.places.Store(&places)
+	}
+	return b, l.inspect(b.consumer.CachedInfo())
 }
 
 // create makes the durable. CreateConsumer fails if another replica has made
-// it with other settings in the meantime; it never changes one.
-func (l *Lane) create(ctx context.Context) (jetstream.Consumer, error) {
+// it with other settings in the meantime; it never changes one. Where all up to
+// a floor is known to be answered it begins behind that.
+func (l *Lane) create(ctx context.Context, floor uint64) (jetstream.Consumer, error) {
 	if l.cfg.Manage != events.Create {
 		return nil, &Refusal{l.cfg.AppID,
 			fmt.Sprintf("durable %s does not exist on stream %s, and manage is %q", l.cfg.Durable, l.cfg.Stream, l.cfg.Manage),
@@ -126,6 +170,11 @@ func (l *Lane) create(ctx context.Context) (jetstream.Consumer, error) {
 		AckWait:        l.cfg.AckWait,
 		MaxDeliver:     -1, // a long outage must not turn events into losses
 		MaxAckPending:  l.cfg.maxAckPending(),
+	}
+	if floor > 0 {
+		l.log.Warn("the durable is gone; it is made anew behind what was answered", slog.Uint64("mark", floor))
+		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
+		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
 	switch l.cfg.Start.mode {
 	case startNew:
@@ -171,41 +220,18 @@ func (l *Lane) mayGuess(ctx context.Context) error {
 			held, calls, state.FirstTime.UTC().Format(time.RFC3339), state.LastTime.UTC().Format(time.RFC3339))}
 }
 
-// inspect compares a durable with what the lane needs. It refuses what would
-// lose events and warns of the rest; it changes nothing.
-func (l *Lane) inspect(have jetstream.ConsumerConfig) error {
-	refuse := func(field string, value any, why string) error {
-		return &Refusal{l.cfg.AppID,
-			fmt.Sprintf("durable %s has %s %v: %s", l.cfg.Durable, field, value, why),
-			fmt.Sprintf("nats consumer edit %s %s, or name another with input.durable", l.cfg.Stream, l.cfg.Durable)}
+// inspect holds a durable to what the lane needs. It refuses what would lose
+// events and warns of what would repeat or delay them; it changes nothing.
+func (l *Lane) inspect(info *jetstream.ConsumerInfo) error {
+	l.ackWait.Store(int64(plan.AckWait(&info.Config)))
+	findings := plan.Durable(l.cfg.Needs(), info)
+	if f, refused := plan.Refusal(findings); refused {
+		return &Refusal{l.cfg.AppID, f.String(), f.Fix + "; or name another with input.durable"}
 	}
-	if have.AckPolicy != jetstream.AckExplicitPolicy {
-		return refuse("ack policy", have.AckPolicy, "an ack would settle other events than its own; explicit is needed")
-	}
-	if have.MaxDeliver > 0 {
-		return refuse("max deliver", have.MaxDeliver, "after so many outages an event would never be answered; unlimited (-1) is needed")
-	}
-
-	l.ackWait = have.AckWait
-	if len(have.BackOff) > 0 { // it replaces the ack wait
-		l.ackWait = have.BackOff[0]
-	}
-	warn := func(field string, have, want any) {
-		l.log.Warn("durable differs from the configuration; it is used as it is",
-			slog.String("durable", l.cfg.Durable), slog.String("field", field), slog.Any("have", have), slog.Any("want", want))
-	}
-	if l.ackWait != l.cfg.AckWait {
-		warn("ack_wait", l.ackWait, l.cfg.AckWait)
-	}
-	if have.MaxAckPending > 0 && have.MaxAckPending < l.cfg.maxAckPending() {
-		warn("max_ack_pending", have.MaxAckPending, l.cfg.maxAckPending())
-	}
-	filters := have.FilterSubjects
-	if have.FilterSubject != "" {
-		filters = []string{have.FilterSubject}
-	}
-	if !slices.Equal(slices.Sorted(slices.Values(filters)), slices.Sorted(slices.Values(l.cfg.Subjects))) {
-		warn("filter", filters, l.cfg.Subjects)
+	for _, f := range findings {
+		if f.Severity == plan.Warn {
+			l.log.Warn(f.String(), slog.String("fix", f.Fix))
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -28,9 +29,13 @@ type Config struct {
 	Window      time.Duration // Fixed: the wait of a batch that is not full; default 100 ms
 	WindowMax   time.Duration // not Fixed: the longest wait; default 1 s
 	Fixed       bool          // close by the window only, even if a call is free
-	DailyCalls  int64         // calls a day that the account may make; default 5,000,000
 	Concurrency int           // calls in flight; default 4
 	Rate        float64       // calls a second at most; default 0, no limit
+
+	QuotaLimit int64   // of a day; default 0: what WeChat says, and it stops us itself
+	QuotaUnit  string  // what a batch costs: call or openid; default "", find out
+	QuotaUse   float64 // the share of the limit to spend, above 0 to 1; default 1
+	BulkShare  float64 // of that, what replay and backfill may spend, 0 to 1; default 0.3
 
 	RetryInitial time.Duration // upper bound of the first wait; default 100 ms
 	RetryMax     time.Duration // upper bound of any wait; default 30 s
@@ -42,8 +47,10 @@ type Config struct {
 	Atomic bool            // publish a group as one atomic batch: where every write is synced
 	Dead   events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
 
-	Canary string        // an openid of this account that is known to work; may be empty
-	Grace  time.Duration // from the stop to the end of what is in flight; default 25 s
+	SampleCheck   float64       // share of openids whose row is compared with user/info, 0 to 0.01; default 0, each costs a call
+	ExpectUnionID Expect        // whether followers have a unionid; default auto
+	Canary        string        // an openid of this account that is known to work; may be empty
+	Grace         time.Duration // from the stop to the end of what is in flight; default 25 s
 }
 
 // DefaultConfig is the configuration of an account that says nothing special.
@@ -53,9 +60,11 @@ func DefaultConfig(appid string) Config {
 		Stream: "WX_EVENTS", Subjects: []string{"wx.events." + appid + ".subscribe"},
 		Durable: "wxenrich-" + appid, AckWait: 30 * time.Second, Manage: events.Create,
 		BatchSize: wechat.MaxBatch, Window: 100 * time.Millisecond, WindowMax: time.Second,
-		DailyCalls: 5_000_000, Concurrency: 4,
+		Concurrency: 4,
+		QuotaUse:    1, BulkShare: 0.3,
 		RetryInitial: 100 * time.Millisecond, RetryMax: 30 * time.Second, Recheck: 2 * time.Second,
-		Output: template("wx.profiles.{appid}"), Format: events.Msgpack,
+		ExpectUnionID: ExpectAuto,
+		Output:        template("wx.profiles.{appid}"), Format: events.Msgpack,
 		Dead:  template("wx.dead.{appid}.{reason}"),
 		Grace: 25 * time.Second,
 	}
@@ -87,18 +96,27 @@ func (c *Config) Validate() error {
 	want(c.WindowMax > 0, "WindowMax: %s, want more than 0", c.WindowMax)
 	want(c.Concurrency >= 1, "Concurrency: %d, want 1 or more", c.Concurrency)
 	want(c.Rate >= 0, "Rate: %g, want 0 or more", c.Rate)
+	want(c.QuotaLimit >= 0, "QuotaLimit: %d, want 0 or more", c.QuotaLimit)
+	want(slices.Contains([]string{"", "call", "openid"}, c.QuotaUnit), "QuotaUnit: %q, want call, openid or nothing", c.QuotaUnit)
+	want(c.QuotaUse > 0 && c.QuotaUse <= 1, "QuotaUse: %g, want above 0, 1 at most", c.QuotaUse)
+	want(c.BulkShare >= 0 && c.BulkShare <= 1, "BulkShare: %g, want 0 to 1", c.BulkShare)
 	want(c.RetryInitial > 0, "RetryInitial: %s, want more than 0", c.RetryInitial)
 	want(c.RetryMax >= c.RetryInitial, "RetryMax: %s, want at least RetryInitial, %s", c.RetryMax, c.RetryInitial)
 	want(c.RecentMaxAge >= 0, "RecentMaxAge: %s, want 0 or more", c.RecentMaxAge)
 	want(c.Recheck >= 0, "Recheck: %s, want 0 or more", c.Recheck)
 	want(c.Grace > 0, "Grace: %s, want more than 0", c.Grace)
+	want(c.SampleCheck >= 0 && c.SampleCheck <= 0.01, "SampleCheck: %g, want 0 to 0.01", c.SampleCheck)
+	want(slices.Contains([]Expect{ExpectAuto, ExpectYes, ExpectNo}, c.ExpectUnionID), "ExpectUnionID: %q, want auto, true or false", c.ExpectUnionID)
 	want(c.Canary == "" || events.ValidOpenID(c.Canary), "Canary: not an openid")
 	return errors.Join(errs...)
 }
 
-// prefetch is how many messages wait in the client. What waits there ages
-// against AckWait, so it is one batch and no more.
-func (c *Config) prefetch() int { return c.BatchSize }
+// prefetch is how many messages are asked for at once. What waits in the client
+// ages against AckWait, so it is one batch and no more, but not so few that the
+// requests cost more than the messages.
+func (c *Config) prefetch() int { return max(c.BatchSize, leastPrefetch) }
+
+const leastPrefetch = 16
 
 // inHand is the most that a lane holds at once: what fills every call and one
 // batch more, and what a closing iterator still hands out.

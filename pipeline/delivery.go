@@ -18,13 +18,26 @@ type delivery struct {
 	known     *recentAnswer     // not nil: the answer, looked up for somebody else
 	refused   *cause            // not nil: why the openid was refused before
 
-	pending uint64 // how many events the durable had left behind it
+	pending    uint64 // how many events the durable had left behind it
+	deliveries uint64 // how often it was delivered, as far as the server remembers
+
+	taken time.Time // when it came into our hands
+	found found     // whether it has an answer already
 
 	settled bool // its answer is stored and the ack is sent
 
 	beaten     time.Time // when the server last heard that it is in hand
 	prev, next *delivery // in hand.list
 }
+
+// found is what a look at the answers has shown of a delivery.
+type found uint8
+
+const (
+	foundNothing found = iota // nobody has looked
+	foundNone
+	foundAnswer
+)
 
 // newDelivery decodes a message. An input that cannot be decoded is a delivery
 // like any other: it has an answer too.
@@ -33,7 +46,7 @@ func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{msg: msg, pending: meta.NumPending}
+	d := &delivery{msg: msg, pending: meta.NumPending, deliveries: meta.NumDelivered}
 	d.event, err = dec.Decode(events.Message{
 		Source: events.Source{
 			Stream:  meta.Stream,
@@ -95,7 +108,7 @@ func (h *hand) remove(d *delivery) {
 // beat tells the server of every delivery it has not heard of since before
 // that it is still in hand, so that it does not deliver it to somebody else.
 func (h *hand) beat(before, now time.Time) {
-	for d := h.head; d != nil && d.beaten.Before(before); d = h.head {
+	for d := h.head; d != nil && !d.beaten.After(before); d = h.head {
 		// A lost beat shows as a redelivery; the message id makes it harmless.
 		_ = d.msg.InProgress()
 		h.remove(d)

@@ -16,13 +16,25 @@ const (
 
 // dispatch starts whatever can start.
 func (l *loop) dispatch(now time.Time) {
+	l.clearSuspects()
 	if len(l.plain) > 0 && l.settles < plainSettles {
 		l.settles++
 		plain := l.plain
 		l.plain = nil
 		go func() { l.done <- l.answerPlain(l.c, plain) }()
 	}
-	for l.held == nil && l.calls < l.cfg.Concurrency && !l.stopping() {
+	for l.held == nil && l.calls < l.concurrency() && !l.stopping() {
+		if l.doubt(now) {
+			return
+		}
+		if h := l.budget.spent(now, l.rand); h != nil {
+			l.hold(h)
+			l.rest()
+			return
+		}
+		if l.budget.scarce(now, l.calls, l.size) {
+			return // one of them will say whether there is any left
+		}
 		items := l.group(now)
 		if len(items) == 0 {
 			return
@@ -34,8 +46,11 @@ func (l *loop) dispatch(now time.Time) {
 // look starts one look-up.
 func (l *loop) look(now time.Time, items []*item) {
 	l.calls++
-	l.bucket.Take(now)
-	l.stats.group(len(items))
+	if items[0].State.charge == nil { // or it takes no call
+		l.watchQuota(now)
+		l.bucket.Take(now)
+		l.stats.group(len(items))
+	}
 	c := contexts{stop: l.period.ctx, abort: l.c.abort}
 	go func() { l.done <- l.work(c, items) }()
 }
@@ -51,13 +66,17 @@ func (l *loop) group(now time.Time) []*item {
 	if !open || !l.closes(now, since) {
 		return nil
 	}
-	return l.apart(l.batch.Take(l.size))
+	return l.apart(l.batch.Take(l.fit()))
 }
+
+// fit is how many openids the next call asks for: as many as WeChat takes, and
+// fewer while many are refused.
+func (l *loop) fit() int { return l.share.Size(l.size) }
 
 // closes reports whether the open batch is to be looked up now.
 func (l *loop) closes(now, since time.Time) bool {
 	stuck := l.hand.n >= l.cfg.inHand() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
-	if l.batch.Len() >= l.size || stuck || l.limit.reached() {
+	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() {
 		return true
 	}
 	return !now.Before(l.closesAt(now, since))

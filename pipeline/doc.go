@@ -19,8 +19,9 @@
 //
 // The parts that decide something are data: package internal/batch gathers by
 // openid, internal/split finds a refused openid, internal/match checks an
-// answer, internal/pace says when a batch closes. They read no clock and touch
-// no network.
+// answer, internal/pace says when a batch closes and how often to call,
+// internal/quota what is left of the day. They read no clock and touch no
+// network.
 //
 // # Guarantees
 //

@@ -20,10 +20,18 @@ type notes struct {
 	calls     int // calls about this person so far
 	unusable  int // of those, answered without a row to rely on
 	votes     []vote
-	rechecked bool // seemed not to follow, and was asked again
+	alone     *vote // what user/info said at the same time, if that is not what the batch says
+	rechecked bool  // seemed not to follow, and was asked again
 
-	refused time.Time // when it was first refused alone
-	strange time.Time // when a call with it first failed for good, with a code that names nobody
+	doubted uint64   // how many calls had begun when a call with it first led to it alone
+	charge  *charge  // refused alone, and only the proof of it is missing
+	strange *trouble // since a call with it first failed for good, with a code that names nobody
+}
+
+// trouble is how things stood when a person's calls began to fail.
+type trouble struct {
+	calls int // about the person
+	all   tally
 }
 
 // strangeLimit is how many groups may fail with a code that the table does not
@@ -36,11 +44,12 @@ type outcome struct {
 	back  []*item   // no answer yet: into the next batch
 	later []*item   // ask again after Config.Recheck
 	ready [][]*item // ask again as they stand
-	doubt []*item   // refused, but nothing proves that it is not everybody
+	doubt []*item   // refused, but nothing proves yet that it is not everybody
 
 	plain []*delivery // answered without a look-up
 
 	convicted []verdict // of done: refused for good
+	refused   int       // of done: how many made a call fail
 
 	hold   *Hold // the account is unable; nil if it is fine
 	halved int   // the batch size that WeChat seems to take; 0 if not in question
@@ -55,12 +64,20 @@ type verdict struct {
 // work looks up one group and settles what gets an answer. It runs on its own
 // goroutine and owns the items until the loop has its outcome.
 func (l *Lane) work(c contexts, items []*item) (o outcome) {
-	users, began, err := l.batchGet(c, items)
-	if err == nil {
-		l.finish(c, items, users, began, &o)
+	if items[0].State.charge != nil { // alone, as all who are charged
+		l.try(c, items[0], &o)
 		return o
 	}
-	l.fail(c, items, began, err, &o)
+	s := l.draw(c, items)
+	users, began, err := l.batchGet(c, items)
+	if err == nil {
+		fault("looked-up")
+		l.compareInTime(s, users)
+		l.finish(c, items, users, began, &o)
+	} else {
+		l.fail(c, items, began, err, &o)
+	}
+	l.compare(s, users)
 	return o
 }
 
@@ -72,11 +89,11 @@ func (l *Lane) fail(c contexts, items []*item, began moment, err error, o *outco
 		o.back = append(o.back, items...)
 	case e.Class == wechat.BadOpenID, e.Class == wechat.NotFollowing:
 		l.narrow(c, items, began, err, o)
-	case e.Class == wechat.BatchSize && len(items) > 1:
+	case e.Class == wechat.BatchSize && len(items) > (l.cfg.BatchSize+1)/2:
 		o.halved = (len(items) + 1) / 2
 		o.ready = append(o.ready, halves(items)...)
-	case e.Class == wechat.Transient, e.Class == wechat.Unknown && l.proof.strange() < strangeLimit:
-		l.isolate(c, items, began, err, o)
+	case e.Class == wechat.Transient, e.Class == wechat.Unknown && e.Code != 0 && l.proof.strange() < strangeLimit:
+		l.isolate(c, items, err, o)
 	default:
 		o.back = append(o.back, items...)
 		o.hold = l.holdFor(e)
@@ -87,18 +104,24 @@ func (l *Lane) fail(c contexts, items []*item, began moment, err error, o *outco
 // by time-outs, which grow with a batch, or with a code that may be the
 // account's or one person's. The group is halved until one person is left who
 // fails while others do not.
-func (l *Lane) isolate(c contexts, items []*item, began moment, err error, o *outcome) {
+func (l *Lane) isolate(c contexts, items []*item, err error, o *outcome) {
 	for _, it := range items {
-		if it.State.strange.IsZero() {
-			it.State.strange = began.time
+		if it.State.strange == nil {
+			it.State.strange = &trouble{it.State.calls, l.proof.so()}
 		}
 	}
 	switch it := items[0]; {
 	case len(items) > 1:
 		o.ready = append(o.ready, halves(items)...)
-	case l.proof.since(it.State.strange):
-		l.giveUp(c, it, causeOf(events.Exhausted, err, it.State.calls), o)
 	default:
+		since := it.State.strange
+		switch others := l.proof.others(since.all, it.State.calls-since.calls); {
+		case failure(err).Class == wechat.Transient, others.well(manyOthers): // the former was weighed before
+			l.giveUp(c, it, causeOf(events.Exhausted, err, it.State.calls), o)
+			return
+		case others.ill(manyOthers):
+			it.State.strange = nil // weigh it anew
+		}
 		o.back = append(o.back, it)
 	}
 }
@@ -109,11 +132,14 @@ type moment struct {
 	time time.Time
 	upTo uint64 // every event up to this sequence was stored before
 	life uint64 // of the stream
+
+	asked, answered uint64 // see proof.numbers
 }
 
 func (l *Lane) now() moment {
 	life, seq := l.mark.get()
-	return moment{life: life, upTo: seq, time: time.Now()}
+	asked, answered := l.proof.numbers()
+	return moment{life: life, upTo: seq, asked: asked, answered: answered, time: time.Now()}
 }
 
 // batchGet asks for all items in one call. It also returns when the call that

@@ -1,36 +1,42 @@
 package pipeline
 
 import (
-	"context"
 	"time"
 
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // A Hold is why a lane does not pull: its account cannot answer anybody, and
 // asking on would only spend calls. Every event stays in the stream, at the
 // cost of one more delivery for those that were in hand.
+//
+// Its JSON form is what replicas tell each other in the state bucket.
 type Hold struct {
-	Reason string    // a word for logs and metrics: operator, daily_quota, wrong_account, bug, unknown_code, stolen_token
-	Code   int       // WeChat's errcode
-	RID    string    // WeChat's request id
-	Detail string    // what WeChat said, redacted
-	Hint   string    // one sentence: what to do
-	Since  time.Time // when it began
-	Until  time.Time // when the account is tried next
-	Probes int       // how often it was tried since
+	Reason string    `json:"reason"`           // a word for logs and metrics: see HoldOperator and its neighbours
+	Code   int       `json:"errcode"`          // WeChat's errcode
+	RID    string    `json:"rid,omitempty"`    // WeChat's request id
+	Detail string    `json:"detail,omitempty"` // what WeChat said, redacted
+	Hint   string    `json:"hint"`             // one sentence: what to do
+	Since  time.Time `json:"since"`            // when it began
+	Until  time.Time `json:"until,omitzero"`   // when the account is tried next; zero: not before somebody says so
+	Probes int       `json:"probes"`           // how often it was tried since
+	By     string    `json:"by"`               // the replica that met it, or the person who asked for it
 
-	openid string // somebody who was in hand, to try with if nobody better is known
+	Prober  string    `json:"prober,omitempty"` // the replica that tries the account now
+	Probing time.Time `json:"probing,omitzero"` // until when nobody else does
 }
 
 // What a hold's reason may be.
 const (
 	HoldOperator     = "operator"
+	HoldAddress      = "address"
 	HoldDailyQuota   = "daily_quota"
 	HoldWrongAccount = "wrong_account"
 	HoldBug          = "bug"
 	HoldUnknown      = "unknown_code"
 	HoldStolenToken  = "stolen_token"
+	HoldManual       = "manual"
 )
 
 // Waits between probes. A person has to act, so there is no hurry; but once
@@ -38,6 +44,27 @@ const (
 const (
 	firstProbe = time.Minute
 	lastProbe  = 15 * time.Minute
+)
+
+// probeLease is how long a replica has for a probe before another tries.
+const probeLease = time.Minute
+
+// Own reports whether the hold is one replica's only: the others call from
+// elsewhere and may still be answered.
+func (h *Hold) Own() bool { return h.Reason == HoldAddress }
+
+// due is when the account is tried next; false if never by itself.
+func (h *Hold) due() (time.Time, bool) {
+	if h.Prober != "" {
+		return h.Probing, true
+	}
+	return h.Until, !h.Until.IsZero()
+}
+
+// What to do about a hold where it depends on more than the class.
+const (
+	hintNobodyWorked = "check that appid, secret and the events' openids are of one account; canary_openid, one that is known to work, settles it"
+	hintToken        = "the token is replaced as fast as it is fetched: find out what else fetches tokens for this account, or use token.source: stable"
 )
 
 // holdFor makes the hold for a failure that is the account's.
@@ -53,18 +80,31 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 	case wechat.BadOpenID, wechat.NotFollowing:
 		h.Reason = HoldWrongAccount
 		h.Hint = "an openid that is known to work is refused: check that appid, secret and the events' openids are of one account"
+		if len(l.knownGood()) == 0 {
+			h.Hint = hintNobodyWorked
+		}
 	case wechat.StaleToken:
 		h.Reason = HoldStolenToken
-		h.Hint = "the token is replaced as fast as it is fetched: find out what else fetches tokens for this account, or use token.source: stable"
+		h.Hint = l.hint
 	case wechat.Unknown:
 		h.Reason = HoldUnknown
+		if e.Code == 0 { // refused before WeChat's application saw it
+			h.Hint = e.Advice()
+			break
+		}
 		h.Hint = "WeChat answers everything with a code that is not in the table; look it up in its documents"
 	case wechat.Operator:
 		h.Reason = HoldOperator
 		h.Hint = e.Advice()
+	case wechat.Address:
+		h.Reason = HoldAddress
+		h.Hint = e.Advice()
 	default:
 		h.Reason = HoldBug
 		h.Hint = "WeChat finds our request malformed: check accounts.api and any proxy between, then report it"
+	}
+	if e.After > 0 {
+		h.Until = h.Since.Add(e.After) // WeChat says how long
 	}
 	return h
 }
@@ -73,54 +113,26 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 func (l *Lane) wrongAccount() *Hold {
 	return &Hold{
 		Reason: HoldWrongAccount, Code: 40003, Detail: "every openid asked so far is refused", Since: time.Now(),
-		Hint: "check that appid, secret and the events' openids are of one account; canary_openid, one that is known to work, settles it",
+		Hint: hintNobodyWorked,
 	}
 }
 
-// schedule says when the account is tried next.
+// schedule says when the account is tried next, not before WeChat allows it.
 func (h *Hold) schedule(now time.Time, rand func() float64) {
-	switch {
-	case h.Reason == HoldDailyQuota && h.Probes > 0:
+	wished := h.Until
+	if h.Reason == HoldDailyQuota && h.Probes > 0 {
 		// Not only a short-term limit in disguise: nothing more today.
-		h.Until = beijingMidnight(now).Add(time.Duration(rand() * float64(10*time.Minute)))
-	default:
+		h.Until = afterMidnight(now, rand)
+	} else {
 		wait := min(lastProbe, firstProbe<<min(h.Probes, 8))
 		h.Until = now.Add(wait + time.Duration(rand()*float64(wait/4)))
 	}
+	if wished.After(h.Until) {
+		h.Until = wished
+	}
 }
 
-// beijingMidnight is the next moment at which WeChat's daily counters begin
-// anew. China has had no daylight saving time since 1991.
-func beijingMidnight(now time.Time) time.Time {
-	beijing := time.FixedZone("CST", 8*60*60)
-	y, m, d := now.In(beijing).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, beijing)
-}
-
-// probe tries whether the account works again. It returns nil if it does, or
-// the hold that it is in. One call is enough, and an account of which nobody is
-// known to work gets none: only its next events can tell.
-func (l *Lane) probe(c contexts, h *Hold) *Hold {
-	openid, known := l.knownGood()
-	if !known {
-		openid = h.openid
-	}
-	if openid == "" || h.Reason == HoldWrongAccount && !known {
-		return nil
-	}
-	err := l.call(c, func(ctx context.Context) error {
-		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
-		return err
-	})
-	e := failure(err)
-	if err == nil || refused(err) && !known {
-		return nil
-	}
-	h.Probes++
-	if e == nil || e.Class == wechat.Transient || e.Class == wechat.MinuteLimit {
-		return h
-	}
-	next := l.holdFor(e)
-	next.Since, next.Probes, next.openid = h.Since, h.Probes, h.openid
-	return next
+// afterMidnight is soon after WeChat's daily counters begin anew.
+func afterMidnight(now time.Time, rand func() float64) time.Time {
+	return quota.Midnight(now).Add(time.Duration(rand() * float64(10*time.Minute)))
 }

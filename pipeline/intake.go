@@ -32,7 +32,7 @@ func (l *loop) turnTap(now time.Time) {
 	switch {
 	case l.tap == nil && !l.resting() && l.full.IsZero() && !l.limit.reached():
 		l.openTap(now)
-	case l.tap != nil && (l.resting() || l.limit.reached() || !l.full.IsZero() && now.Sub(l.full) > l.beatEvery()):
+	case l.tap != nil && (l.resting() || l.limit.reached() || !l.full.IsZero() && now.Sub(l.full) >= l.beatEvery()):
 		l.tap.close()
 	}
 }
@@ -42,11 +42,20 @@ func (l *loop) take(d *delivery, ok bool) {
 	if !ok {
 		if !l.tap.closed {
 			l.consumer = nil // it ended by itself: see whether the durable is still there
+			if now := time.Now(); now.Sub(l.tap.opened) < time.Second {
+				l.rebindAt = now.Add(rebindPause) // it did so at once
+			}
 		}
 		l.tap = nil
 		return
 	}
-	if l.resting() || !l.limit.take() {
+	if l.resting() {
+		l.stats.received.Add(1)
+		l.stats.handedBack.Add(1)
+		d.handBack()
+		return
+	}
+	if !l.limit.take() {
 		d.handBack()
 		return
 	}
@@ -58,6 +67,20 @@ func (l *loop) take(d *delivery, ok bool) {
 	}
 	l.backlog, l.taken = d.pending > 0, now
 	l.mark.seen(d.event.Source.Seq)
+	d.taken = now
+	if l.mustWait(now, d.event.Source.Seq) {
+		l.unmarked = append(l.unmarked, d)
+		return
+	}
+	l.admit(now, d)
+}
+
+// admit lets an event in that may be taken, unless it may be a repeat.
+func (l *loop) admit(now time.Time, d *delivery) {
+	if l.suspect(now, d) {
+		l.suspects = append(l.suspects, d)
+		return
+	}
 	l.route(now, d)
 }
 

@@ -40,6 +40,9 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 	}
 	found, doubt := match.Match(asked, rows)
 	if doubt == match.None {
+		doubt = l.contradicted(items, rows, found)
+	}
+	if doubt == match.None {
 		doubt = l.hear(c, items, rows, found, o)
 	}
 	if doubt != match.None {
@@ -87,15 +90,39 @@ func (l *Lane) learn(u *wechat.User) {
 		return
 	}
 	l.proof.good(u.OpenID)
-	if u.UnionID != "" && !l.bound.Load() {
-		l.bound.Store(true)
+	if u.UnionID == "" {
+		return
 	}
+	l.unionIDs.had()
+	l.known.Learn(u.OpenID, u.UnionID)
+}
+
+// contradicted doubts a batch that says of somebody what user/info does not, or
+// that gives them another unionid than an earlier answer did. Those who are asked again are not weighed like that: an account can
+// be bound elsewhere, and then the answers agree about it.
+func (l *Lane) contradicted(items []*item, rows []match.Row, found []int) match.Doubt {
+	for i, r := range found {
+		if notes := &items[i].State; notes.alone != nil {
+			notes.votes, notes.alone = append(notes.votes, *notes.alone), nil
+			return match.Sampled
+		}
+		if r < 0 || rows[r].UnionID == "" || len(items[i].State.votes) > 0 {
+			continue
+		}
+		if same, known := l.known.Compare(rows[r].OpenID, rows[r].UnionID); known && !same {
+			return match.Changed
+		}
+	}
+	return match.None
 }
 
 // agreed reports whether a row may go out. After an answer that could not be
-// believed it takes a second one that says the same.
+// believed it takes a second one that says the same, or one before that did.
 func (l *Lane) agreed(it *item, u *wechat.User) bool {
 	if len(it.State.votes) == 0 || slices.Contains(it.State.votes, voteOf(u)) {
+		return true
+	}
+	if same, _ := l.known.Compare(u.OpenID, u.UnionID); same && u.Subscribe == 1 {
 		return true
 	}
 	it.State.votes = append(it.State.votes, voteOf(u))
@@ -107,33 +134,56 @@ const elsewhere = -2
 
 // hear asks the witnesses of a batch, each alone, and answers them so: nothing
 // is better than that. It doubts the batch if one of their unionids is in
-// another's row.
+// another's row, if somebody without a row has no unionid at all, or if the row
+// that is checked says something else than its person's own.
 func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o *outcome) match.Doubt {
-	witnesses, doubt := match.Witnesses(found, rows, l.bound.Load(), func(i int) bool { return l.tooFresh(items[i]) })
+	expected := l.unionIDs.expected()
+	witnesses, check, doubt := match.Witnesses(found, rows, expected)
+	if len(witnesses) > 0 && expected == match.Perhaps {
+		l.unionIDs.had() // somebody has one, whoever's it is
+	}
 	for _, i := range witnesses {
-		it := items[i]
-		if found[i] < 0 {
+		missing := found[i] < 0
+		found[i] = elsewhere
+		user, ok := l.witness(c, items[i], o)
+		if missing {
 			l.stats.missing.Add(1)
-		}
-		user, began, err := l.userInfo(c, it)
-		switch {
-		case err != nil:
-			l.fail(c, []*item{it}, began, err, o)
-		case user.OpenID != it.Key.openid:
-			l.unanswered(c, it, o)
-		case user.Subscribe == 0 && l.tooFresh(it):
-			continue // has left, or is not visible yet: a later batch tells
-		default:
-			l.answerSingle(c, it, &user, began, o)
-			if user.UnionID != "" && slices.ContainsFunc(rows, func(r match.Row) bool {
-				return r.UnionID == user.UnionID && r.OpenID != user.OpenID
-			}) {
-				doubt = match.Moved
+			if !ok || user.UnionID == "" {
+				doubt = match.Moved // an openid of nobody has been seen to move the others' unionids
 			}
 		}
-		found[i] = elsewhere
+		if ok && user.UnionID != "" && slices.ContainsFunc(rows, func(r match.Row) bool {
+			return r.UnionID == user.UnionID && r.OpenID != user.OpenID
+		}) {
+			doubt = match.Moved
+		}
+	}
+	if check >= 0 && doubt == match.None {
+		said := rows[found[check]].UnionID
+		found[check] = elsewhere
+		if user, ok := l.witness(c, items[check], o); !ok || user.UnionID != said {
+			doubt = match.Moved
+		}
 	}
 	return doubt
+}
+
+// witness asks for one person of a batch alone, and answers them so.
+func (l *Lane) witness(c contexts, it *item, o *outcome) (user wechat.User, ok bool) {
+	user, began, err := l.userInfo(c, it)
+	switch {
+	case err != nil:
+		l.fail(c, []*item{it}, began, err, o)
+	case user.OpenID != it.Key.openid:
+		l.unanswered(c, it, o)
+	case user.Subscribe == 0 && l.tooFresh(it): // has left, or is not visible yet: a later batch tells
+		it.State.rechecked = true
+		o.later = append(o.later, it)
+	default:
+		l.answerSingle(c, it, &user, began, o)
+		return user, true
+	}
+	return user, false
 }
 
 // doubtful handles a batch that cannot be believed: none of its rows goes out.
@@ -215,9 +265,10 @@ func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began moment, e
 // better to be had.
 func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began moment, o *outcome) {
 	marker := ""
-	if u.Subscribe == 1 && u.UnionID == "" && l.bound.Load() {
+	if u.Subscribe == 1 && u.UnionID == "" && l.unionIDs.expected() == match.Always {
 		marker = events.MarkerNoUnionID
 		l.stats.noUnionID.Add(1)
+		l.unionIDs.lacks()
 	}
 	l.learn(u)
 	l.answerAll(c, it, u, events.FromSingle, marker, began, o)

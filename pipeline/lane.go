@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/time/rate"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/match"
 )
 
 // Deps is what a lane works with. Several lanes may share all of it but WeChat.
@@ -24,6 +24,16 @@ type Deps struct {
 	Rand   func() float64      // jitter, in [0, 1); default math/rand/v2
 	Limit  *Limit              // stop after so many events; default: never
 	Recent *Recent             // answers that may serve again; default: none
+	Board  *Board              // what the replicas tell each other; default: nothing
+
+	// Renewed reports whether the account's credentials have changed since it
+	// was last called, or since they were last used. It is called now and then
+	// during a hold, by the lane's one goroutine, and must not wait. Default: never.
+	Renewed func() bool
+
+	// TokenHint is what a person does when WeChat refuses every token. Default:
+	// what is right for tokens fetched from WeChat itself.
+	TokenHint string
 }
 
 // A Lane is everything that belongs to one account: its durable, its batches,
@@ -37,14 +47,21 @@ type Lane struct {
 	rand    func() float64
 	limit   *Limit
 	recent  *Recent
+	board   *Board
+	renewed func() bool
+	hint    string // what to do when WeChat refuses every token
 	mark    mark
+	places  atomic.Pointer[[]place] // where answers are; nil while it is not known
 	decoder events.Decoder
 
-	ackWait   time.Duration // the durable's, which may differ from the configuration's
-	rate      *rate.Limiter // of all calls, retries included
+	ackWait   atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
+	expires   atomic.Int64 // when the oldest event does, in unix nanoseconds; 0: none, or not known
+	throttle  *throttle
+	budget    *budget
 	splitting chan struct{} // one slot: see narrow
 	proof     proof
-	bound     atomic.Bool // followers of this account have unionids
+	unionIDs  unionIDs
+	known     match.Known
 	state     stateKeeper
 	stats     Stats
 }
@@ -59,13 +76,12 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 	}
 	l := &Lane{
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
+		board: d.Board, renewed: d.Renewed, hint: d.TokenHint,
 		decoder:   events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
-		ackWait:   cfg.AckWait,
-		rate:      rate.NewLimiter(rate.Inf, 1),
+		throttle:  newThrottle(cfg.Rate),
+		budget:    newBudget(&cfg),
 		splitting: make(chan struct{}, 1),
-	}
-	if cfg.Rate > 0 {
-		l.rate.SetLimit(rate.Limit(cfg.Rate))
+		unionIDs:  unionIDs{expect: cfg.ExpectUnionID},
 	}
 	if l.rand == nil {
 		l.rand = rand.Float64
@@ -73,8 +89,12 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	if l.hint == "" {
+		l.hint = hintToken
+	}
 	l.log = d.Log.With(slog.String("appid", cfg.AppID))
 	l.state.log = l.log
+	l.ackWait.Store(int64(cfg.AckWait))
 	return l, nil
 }
 
@@ -93,6 +113,11 @@ func (l *Lane) State() State {
 // Stats counts what the lane has done. It is safe for concurrent use.
 func (l *Lane) Stats() *Stats { return &l.stats }
 
+// RateLimit is how many API calls a second the lane allows itself now; 0 if any
+// number. It is Config.Rate, unless WeChat refused calls for being too many, or
+// a hold has just ended. It is safe for concurrent use.
+func (l *Lane) RateLimit() float64 { return l.throttle.limit() }
+
 // contexts are the two ends of a lane's work. Calls and publishes run under
 // abort, so that a stop does not cut them short; waits between attempts end
 // with stop.
@@ -110,7 +135,7 @@ var ErrGrace = errors.New("the grace after the stop is over")
 func (l *Lane) Run(ctx context.Context) error {
 	l.state.set(State{Phase: Connecting})
 	defer l.state.set(State{Phase: Stopped})
-	consumer, err := l.bind(ctx)
+	b, err := l.bind(ctx)
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		l.state.set(State{Phase: Refused, Reason: refusal.Reason, Hint: refusal.Hint})
 		return err
@@ -124,6 +149,6 @@ func (l *Lane) Run(ctx context.Context) error {
 		time.AfterFunc(l.cfg.Grace, func() { cancel(ErrGrace) })
 	})()
 
-	newLoop(l, consumer, contexts{stop: ctx, abort: abort}).run()
+	newLoop(l, b, contexts{stop: ctx, abort: abort}).run()
 	return nil
 }

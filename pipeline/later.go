@@ -9,7 +9,7 @@ import (
 type delayed struct {
 	at   time.Time
 	item *item
-	lone bool // ask it alone: others must not suffer if it is refused
+	lone bool // by itself: it was refused, and others must not suffer if it is again
 }
 
 // loneRetry is the wait before somebody is asked again who was refused while
@@ -22,16 +22,20 @@ func (l *loop) delay(at time.Time, it *item, lone bool) {
 	l.later = slices.Insert(l.later, i, delayed{at, it, lone})
 }
 
-// weighDoubt looks at those who were refused while nobody worked. Once
-// somebody has, each is asked again, alone; two, and nobody still, means that
-// it is everybody.
+// weighDoubt looks at those who were refused. Once somebody works, those who
+// are charged are found guilty, and the others asked again, alone. Two of
+// these, and nobody still, means that it is everybody.
 func (l *loop) weighDoubt(now time.Time) {
 	refused := 0
 	for i := range l.later {
 		d := &l.later[i]
 		switch {
 		case !d.lone:
-		case l.proof.since(d.item.State.refused):
+		case d.item.State.charge != nil:
+			if l.proof.after(d.item.State.charge.refused) {
+				d.at = now
+			}
+		case l.proof.after(d.item.State.doubted):
 			d.at = now
 		default:
 			refused++
@@ -51,25 +55,29 @@ func (l *loop) next(now time.Time) time.Time {
 			at = t
 		}
 	}
+	l.nextExpiry(sooner)
 	if l.hand.n > 0 {
 		sooner(l.hand.head.beaten.Add(l.beatEvery()))
 	}
+	if l.board != nil && !l.telling && !l.reading {
+		sooner(l.tellAt())
+	}
 	if l.held != nil {
-		if !l.probing {
-			sooner(l.held.Until)
-		}
+		l.nextOfHold(sooner)
 		return at
 	}
-	if since, open := l.batch.Oldest(); open && l.calls < l.cfg.Concurrency {
+	if l.doubts {
+		sooner(now.Add(repaceEvery / 10))
+	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && !l.budget.scarce(now, l.calls, l.size) {
 		sooner(l.closesAt(now, since))
 	}
 	if len(l.later) > 0 {
 		sooner(l.later[0].at)
 	}
-	if l.tap != nil && !l.full.IsZero() {
+	if l.tap != nil && !l.tap.closed && !l.full.IsZero() {
 		sooner(l.full.Add(l.beatEvery()))
 	}
-	if l.tap == nil && !l.resting() && !l.binding {
+	if l.tap == nil && !l.resting() && !l.binding && l.full.IsZero() && !l.limit.reached() {
 		sooner(l.rebindAt)
 	}
 	return at
@@ -79,9 +87,7 @@ func (l *loop) next(now time.Time) time.Time {
 func (l *loop) tick(now time.Time) {
 	l.hand.beat(now.Add(-l.beatEvery()), now)
 	if l.held != nil {
-		if !now.Before(l.held.Until) && !l.stopping() && !l.probing {
-			l.tryAgain()
-		}
+		l.tickOfHold(now)
 		return
 	}
 	for len(l.later) > 0 && !now.Before(l.later[0].at) {
@@ -96,4 +102,4 @@ func (l *loop) tick(now time.Time) {
 }
 
 // beatEvery is a third of AckWait: one beat may get lost.
-func (l *loop) beatEvery() time.Duration { return l.ackWait / 3 }
+func (l *loop) beatEvery() time.Duration { return time.Duration(l.ackWait.Load()) / 3 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -15,6 +16,7 @@ import (
 type Directory interface {
 	BatchGet(ctx context.Context, qs []wechat.Query) ([]wechat.User, error)
 	UserInfo(ctx context.Context, q wechat.Query) (wechat.User, error)
+	Quota(ctx context.Context, path string) (wechat.Quota, error)
 }
 
 var _ Directory = (*wechat.Client)(nil)
@@ -28,10 +30,11 @@ var errStopped = errors.New("lane stopped")
 const (
 	staleLimit   = 6 // token refused in a row: somebody else keeps replacing it
 	unknownLimit = 5 // attempts at a code that the table does not know
+	statusLimit  = 3 // attempts at an HTTP status that means nothing here, such as 403
 	timeoutLimit = 2 // time-outs before a batch is halved: time grows with its size
 
 	// Attempts at a passing error (-1) before a batch is halved, or one person
-	// given up, provided that others are answered in the meantime. The latter
+	// given up, provided that others fare well in the meantime. The latter
 	// takes more: at one failure in twenty calls, five in a row happen.
 	busyLimit     = 5
 	busyLimitLone = 12
@@ -42,15 +45,22 @@ const (
 // with full jitter, never sooner than the server wishes, and not once the lane
 // stops. It returns nil, errStopped, or the error that is final.
 func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error {
-	var stale, unknown, timeouts, busy int
-	began := time.Now()
+	var stale, unknown, timeouts, busy, own int
+	since := l.proof.so()
+	enough, busyMost := fewOthers, busyLimit
+	if n == 1 {
+		enough, busyMost = manyOthers, busyLimitLone
+	}
 	wait := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 
 	once := func() error {
-		err := l.call(c, op)
+		err := l.call(c, n, op)
 		if e := failure(err); e != nil && e.Class == wechat.StaleToken && stale == 0 {
 			stale++ // it was right until now: with a new one the call is as good as any
-			err = l.call(c, op)
+			err = l.call(c, n, op)
+		}
+		if namesNobody(err) {
+			own++
 		}
 		switch e := failure(err); {
 		case err == nil:
@@ -58,7 +68,7 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 		case e == nil || c.abort.Err() != nil:
 			return backoff.Permanent(errStopped)
 		case e.Class == wechat.Transient:
-			if isTimeout(err) {
+			if isTimeout(err) && e.Op == opBatchGet { // one of the token's endpoint says nothing of the batch
 				timeouts++
 			}
 			if timeouts >= timeoutLimit && n > 1 {
@@ -67,19 +77,31 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 			if e.Code != 0 {
 				busy++
 			}
-			if (busy >= busyLimit && n > 1 || busy >= busyLimitLone) && l.proof.since(began) {
-				return backoff.Permanent(err)
+			if busy >= busyMost {
+				switch others := l.proof.others(since, own); {
+				case others.well(enough):
+					return backoff.Permanent(err)
+				case others.ill(enough):
+					since, busy, own = l.proof.so(), 0, 0
+				}
 			}
 			wait.wish = e.After
-		case e.Class == wechat.MinuteLimit:
-			wait.wish = max(e.After, l.toNextMinute())
+		case e.Class == wechat.MinuteLimit: // no call begins before the next minute anyway
 		case e.Class == wechat.StaleToken:
 			if stale++; stale > staleLimit {
 				return backoff.Permanent(err)
 			}
 		case e.Class == wechat.Unknown:
-			if unknown++; unknown >= unknownLimit {
+			unknown++
+			if e.Code == 0 && unknown >= statusLimit {
 				return backoff.Permanent(err)
+			}
+			if unknown >= unknownLimit {
+				others := l.proof.others(since, own)
+				if others.answered == 0 || !others.ill(enough) {
+					return backoff.Permanent(err)
+				}
+				since, unknown, own = l.proof.so(), 0, 0
 			}
 		default:
 			return backoff.Permanent(err)
@@ -95,32 +117,62 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 	return err
 }
 
-// call is one attempt, when the rate allows it; errStopped if the lane stops
+// call is one attempt, to ask for n people, when the rate allows it; errStopped if the lane stops
 // before that. Every call of the lane goes through it.
-func (l *Lane) call(c contexts, op func(context.Context) error) error {
-	if l.rate.Wait(c.stop) != nil {
+func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
+	began, ok := l.throttle.wait(c.stop)
+	if !ok {
 		return errStopped
 	}
-	began := time.Now()
-	l.stats.calls.Add(1)
+	number := l.proof.begin()
+	l.budget.begin(began, n)
 	err := op(c.abort)
-	if err == nil {
-		l.proof.answered(began)
+	sent := sent(err)
+	if sent {
+		l.stats.calls.Add(1)
 	}
+	l.budget.end(began, n, sent)
+	if err == nil {
+		l.proof.answered(number, began)
+	}
+	if namesNobody(err) {
+		l.proof.failed()
+	}
+	l.throttle.heed(began, err, l.rand())
 	return err
 }
 
-// toNextMinute is the wait for WeChat's minute limit (45011), with jitter.
-func (l *Lane) toNextMinute() time.Duration {
-	now := time.Now()
-	next := now.Truncate(time.Minute).Add(time.Minute)
-	return next.Sub(now) + time.Duration(l.rand()*float64(5*time.Second))
+// sent reports whether a call that ended so was made at all. One that failed for
+// want of a token, of a well-formed request or of a connection has cost nothing.
+func sent(err error) bool {
+	e := failure(err)
+	if e == nil {
+		return true
+	}
+	if e.Op != opBatchGet && e.Op != opUserInfo || e.Class == wechat.Bug && e.Code == 0 && e.Status == 0 {
+		return false
+	}
+	dial, ok := errors.AsType[*net.OpError](err)
+	return !ok || dial.Op != "dial"
 }
+
+// The endpoints that a lane calls for data, as errors name them.
+const (
+	opBatchGet = "user/info/batchget"
+	opUserInfo = "user/info"
+)
 
 // failure is the classified error in err's chain, or nil if there is none.
 func failure(err error) *wechat.Error {
 	e, _ := errors.AsType[*wechat.Error](err)
 	return e
+}
+
+// namesNobody reports whether a call failed in a way that may be the account's
+// or somebody's in it.
+func namesNobody(err error) bool {
+	e := failure(err)
+	return e != nil && (e.Class == wechat.Transient || e.Class == wechat.Unknown)
 }
 
 func isTimeout(err error) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/batch"
 	"github.com/wxenrich/wxenrich/pipeline/internal/pace"
+	"github.com/wxenrich/wxenrich/pipeline/internal/split"
 )
 
 // A loop is a running lane. One goroutine owns all of it, and nothing in it is
@@ -34,51 +35,65 @@ type loop struct {
 
 	refused refusedOnes
 
+	repeats
+	tide
+	quotaWatch
+	expiryWatch
+
 	// How it is grouped.
-	size   int  // openids in one call
-	langs  bool // some event asked for another language than the account's
+	size   int         // openids that one call takes
+	share  split.Share // of openids that are refused
+	langs  bool        // some event asked for another language than the account's
 	bucket *pace.Bucket
 	window pace.Window
 
-	// Why it rests.
-	period   period // ends when the lane stops or goes on hold
-	held     *Hold  // nil while the lane runs
-	lastHold *Hold  // also after it ended
+	period period // ends when the lane stops or goes on hold
+	halting
+	notices <-chan struct{} // the board has news
 
 	// Who works for it, and where they report. Every channel has room for all
 	// who may send to it: nobody waits for the loop.
-	calls    int           // groups being looked up
-	settles  int           // chunks of plain answers being settled
-	done     chan outcome  // from both
-	probing  bool          // the account is being tried
-	probed   chan *Hold    // nil: it works again
-	binding  bool          // the durable is being looked for
-	bound    chan binding  //
-	rebindAt time.Time     // when it is looked for again
-	marking  bool          // the stream is being asked for its last sequence
-	asked    chan struct{} //
-	marked   time.Time     // when it was asked last
+	calls    int            // groups being looked up
+	settles  int            // chunks of plain answers being settled
+	done     chan outcome   // from both
+	binding  bool           // the durable is being looked for
+	bound    chan rebinding //
+	rebindAt time.Time      // when it is looked for again
+	marking  bool           // the stream is being asked for its last sequence
+	asked    chan struct{}  //
+	marked   time.Time      // when it was asked last
+	noting   bool           // somebody who works is being written down
+	noted    chan struct{}  //
+	notedAt  time.Time      // when that was begun
 }
 
 // plainSettles is how many chunks of answers that need no look-up are
 // published at once: one would wait for each round trip.
 const plainSettles = 4
 
-func newLoop(l *Lane, consumer jetstream.Consumer, c contexts) *loop {
+func newLoop(l *Lane, b binding, c contexts) *loop {
 	now := time.Now()
-	return &loop{
-		Lane: l, c: c, consumer: consumer,
-		batch:  batch.New[key, *delivery, notes](),
-		size:   l.cfg.BatchSize,
-		bucket: pace.NewBucket(now, pace.PerSecond(l.cfg.DailyCalls, l.cfg.DailyCalls, 24*time.Hour), earlyBurst),
-		window: pace.Window{Fixed: l.cfg.Fixed, Wait: l.cfg.Window, Max: l.cfg.WindowMax, Linger: linger},
-		done:   make(chan outcome, l.cfg.Concurrency+plainSettles),
-		probed: make(chan *Hold, 1),
-		bound:  make(chan binding, 1),
-		asked:  make(chan struct{}, 1),
-		period: newPeriod(c),
-		timer:  time.NewTimer(0),
+	lp := &loop{
+		Lane: l, c: c,
+		batch:       batch.New[key, *delivery, notes](),
+		size:        l.cfg.BatchSize,
+		bucket:      pace.NewBucket(now, l.budget.early(now), earlyBurst),
+		window:      pace.Window{Fixed: l.cfg.Fixed, Wait: l.cfg.Window, Max: l.cfg.WindowMax, Linger: linger},
+		done:        make(chan outcome, l.cfg.Concurrency+plainSettles),
+		bound:       make(chan rebinding, 1),
+		asked:       make(chan struct{}, 1),
+		noted:       make(chan struct{}, 1),
+		quotaWatch:  quotaWatch{read: make(chan bool, 1), tell: make(chan struct{}, 1)},
+		halting:     halting{announced: make(chan announced, 1), probed: make(chan claimed, 1)},
+		notices:     l.board.subscribe(l.cfg.AppID),
+		period:      newPeriod(c),
+		timer:       time.NewTimer(0),
+		repeats:     repeats{cleaned: make(chan []*delivery, 1)},
+		tide:        tide{risen: make(chan uint64, 1)},
+		expiryWatch: expiryWatch{dated: make(chan struct{}, 1)},
 	}
+	lp.bindTo(b)
+	return lp
 }
 
 // run is the lane's life: it ends when the lane has stopped and nothing is in
@@ -88,13 +103,17 @@ func (l *loop) run() {
 	defer func() { l.period.end() }()
 	l.state.set(State{Phase: Running})
 	stopped := l.c.stop.Done()
+	l.noticed() // the account may be on hold since before
 	for {
 		now := time.Now()
 		l.dispatch(now)
 		l.turnTap(now)
 		l.askMark(now)
+		l.watchExpiry(now)
+		l.tellQuota(now)
 		l.stats.inHand.Store(int64(l.hand.n))
 		if l.tap == nil && l.idle() && (l.stopping() || l.limit.reached() && l.hand.n == 0) {
+			l.tellRest()
 			return
 		}
 		l.timer.Reset(l.next(now).Sub(now))
@@ -103,8 +122,24 @@ func (l *loop) run() {
 			l.take(d, ok)
 		case o := <-l.done:
 			l.settled(o)
-		case h := <-l.probed:
-			l.reprobed(h)
+		case a := <-l.announced:
+			l.told(a)
+		case r := <-l.probed:
+			l.reprobed(r)
+		case <-l.notices:
+			l.noticed()
+		case <-l.noted:
+			l.noting = false
+		case ds := <-l.cleaned:
+			l.cleared(ds)
+		case may := <-l.risen:
+			l.risenTo(may)
+		case ok := <-l.read:
+			l.quotaRead(ok)
+		case <-l.tell:
+			l.telling = false
+		case <-l.dated:
+			l.dating = false
 		case b := <-l.bound:
 			l.rebound(b)
 		case <-l.asked:
@@ -126,7 +161,7 @@ func (l *loop) resting() bool { return l.held != nil || l.stopping() }
 
 // idle reports whether no goroutine works for the lane.
 func (l *loop) idle() bool {
-	return l.calls == 0 && l.settles == 0 && !l.probing && !l.binding && !l.marking
+	return l.calls == 0 && l.settles == 0 && !l.probing && !l.announcing && !l.binding && !l.marking && !l.noting && !l.dating && !l.looking && !l.rising && !l.reading && !l.telling
 }
 
 // settled takes a group's outcome.
@@ -139,6 +174,7 @@ func (l *loop) settled(o outcome) {
 	}
 	l.calls--
 	now := time.Now()
+	l.share.Add(len(o.done)-o.refused, o.refused)
 	for _, v := range o.convicted {
 		l.refused.add(now, v.openid, v.why)
 	}
@@ -158,7 +194,11 @@ func (l *loop) settled(o outcome) {
 		l.delay(now.Add(l.cfg.Recheck), it, false)
 	}
 	for _, it := range o.doubt {
-		l.delay(now.Add(loneRetry), it, true)
+		wait := loneRetry
+		if it.State.charge != nil {
+			wait = proofWait
+		}
+		l.delay(now.Add(wait), it, true)
 	}
 	l.ready = append(l.ready, o.ready...)
 	if o.halved > 0 && o.halved < l.size {
@@ -166,6 +206,7 @@ func (l *loop) settled(o outcome) {
 		l.log.Warn("WeChat takes no batch as large as it was; asking for fewer from now on", slog.Int("batch_size", l.size))
 	}
 	l.weighDoubt(now)
+	l.noteKnown(now)
 	if o.hold != nil && l.held == nil {
 		l.hold(o.hold)
 	}

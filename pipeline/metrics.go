@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -24,14 +25,18 @@ var counters = [...]counter{
 	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", func(c *Counts) int64 { return c.Calls }},
 	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", func(c *Counts) int64 { return c.Retries }},
 	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", func(c *Counts) int64 { return c.Saved }},
+	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", func(c *Counts) int64 { return c.Repeats }},
+	{"wxenrich.lookbacks", "{read}", "Reads of the output's headers to find answers beyond the duplicate window.", func(c *Counts) int64 { return c.LookBacks }},
 	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", func(c *Counts) int64 { return c.NoUnionID }},
+	{"wxenrich.samples", "{row}", "Rows of batches compared with user/info.", func(c *Counts) int64 { return c.Samples }},
 	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},
 }
 
 // Observe registers the lanes' instruments with a meter: counters, and for
 // each lane what it has in hand, whether it is ready and why it is on hold.
-// Labels are the account, and reasons of closed sets. Nothing is computed
-// until somebody reads. The lanes are asked for anew each time.
+// Labels are the account, reasons of closed sets, and the errcode of a hold.
+// Nothing is computed until somebody reads. The lanes are asked for anew each
+// time.
 func Observe(meter metric.Meter, lanes func() []*Lane) error {
 	var errs []error
 	var all []metric.Observable
@@ -45,11 +50,23 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 	errs = append(errs, err)
 	doubted, err := meter.Int64ObservableCounter("wxenrich.answers.doubted", metric.WithUnit("{answer}"), metric.WithDescription("Answers that contradicted themselves, by how; none of their rows went out."))
 	errs = append(errs, err)
+	differ, err := meter.Int64ObservableCounter("wxenrich.samples.differences", metric.WithUnit("{row}"), metric.WithDescription("Rows of batches that differ from user/info, by field."))
+	errs = append(errs, err)
 	inHand, err := meter.Int64ObservableGauge("wxenrich.events.in_hand", metric.WithUnit("{event}"), metric.WithDescription("Events taken in and not yet answered."))
 	errs = append(errs, err)
 	ready, err := meter.Int64ObservableGauge("wxenrich.lane.ready", metric.WithDescription("1 while the account's events are answered."))
 	errs = append(errs, err)
-	held, err := meter.Int64ObservableGauge("wxenrich.lane.held", metric.WithDescription("1 while the account is on hold, by reason."))
+	held, err := meter.Int64ObservableGauge("wxenrich.lane.held", metric.WithDescription("1 while the account is on hold, by reason and WeChat's errcode."))
+	errs = append(errs, err)
+	nextTry, err := meter.Float64ObservableGauge("wxenrich.lane.next_try_timestamp", metric.WithUnit("s"), metric.WithDescription("When an account on hold is tried next, as a unix time; absent when it is not before somebody says so."))
+	errs = append(errs, err)
+	limit, err := meter.Float64ObservableGauge("wxenrich.api.rate_limit", metric.WithUnit("{call}/s"), metric.WithDescription("API calls a second that are allowed now; absent when any number is."))
+	errs = append(errs, err)
+	quota, err := meter.Int64ObservableGauge("wxenrich.quota.limit", metric.WithDescription("What may be used of the account's quota today; absent until WeChat or quota.limit says it."))
+	errs = append(errs, err)
+	used, err := meter.Int64ObservableGauge("wxenrich.quota.used", metric.WithDescription("What is used of today's quota, by anybody, in calls or openids, by unit."))
+	errs = append(errs, err)
+	expires, err := meter.Float64ObservableGauge("wxenrich.input.oldest_expires", metric.WithUnit("s"), metric.WithDescription("Until the oldest event that is not acknowledged leaves the input by age; absent when none waits."))
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("metrics: %w", err)
@@ -65,18 +82,35 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			for reason, n := range counts.DeadLetters {
 				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
 			}
+			for field, n := range counts.Differences {
+				o.ObserveInt64(differ, n, metric.WithAttributes(account, attribute.String("field", field)))
+			}
 			for doubt, n := range counts.Doubts {
 				o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
 			}
 			o.ObserveInt64(inHand, counts.InHand, of)
+			if perSecond := l.RateLimit(); perSecond > 0 {
+				o.ObserveFloat64(limit, perSecond, of)
+			}
+			day := l.Quota()
+			if day.Limit > 0 {
+				o.ObserveInt64(quota, day.Limit, of)
+			}
+			o.ObserveInt64(used, day.Used, metric.WithAttributes(account, attribute.String("unit", day.Unit)))
+			if at, waiting := l.OldestExpires(); waiting {
+				o.ObserveFloat64(expires, time.Until(at).Seconds(), of)
+			}
 			state := l.State()
 			o.ObserveInt64(ready, oneIf(state.Ready()), of)
-			if state.Hold != nil {
-				o.ObserveInt64(held, 1, metric.WithAttributes(account, attribute.String("reason", state.Hold.Reason)))
+			if h := state.Hold; h != nil {
+				o.ObserveInt64(held, 1, metric.WithAttributes(account, attribute.String("reason", h.Reason), attribute.Int("errcode", h.Code)))
+				if !h.Until.IsZero() {
+					o.ObserveFloat64(nextTry, float64(h.Until.UnixMilli())/1000, of)
+				}
 			}
 		}
 		return nil
-	}, append(all, dead, doubted, inHand, ready, held)...)
+	}, append(all, dead, doubted, differ, inHand, limit, quota, used, ready, held, nextTry, expires)...)
 	return err
 }
 

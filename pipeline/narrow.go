@@ -2,15 +2,17 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
-	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/split"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // narrow finds out who made WeChat refuse a group (40003 and its kin fail the
 // whole call and name nobody). The others come out as they are cleared; those
-// of whom nothing is known go back and join another batch.
+// of whom nothing is known go back and join another batch, where they cost
+// nothing extra. So one refused call of a hundred leads to eight more at most,
+// however many in it are bad: whoever else is waits for the next batch.
 func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *outcome) {
 	if l.proof.known() == "" {
 		// Nobody of this account has worked yet: it may be the wrong token, and
@@ -23,7 +25,7 @@ func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *out
 			return
 		}
 	}
-	s := split.New(items)
+	s, last := split.New(items), began
 	for ask := s.Ask(); ask != nil; ask = s.Ask() {
 		if c.stop.Err() != nil {
 			o.back = append(o.back, s.Rest()...)
@@ -35,8 +37,9 @@ func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *out
 			s.Answered()
 			l.finish(c, ask, users, askedAt, o)
 		case refused(refusal):
-			err = refusal
+			err, last = refusal, askedAt
 			o.back = append(o.back, s.Refused()...)
+			fault("splitting")
 		default:
 			o.back = append(o.back, s.Rest()[len(ask):]...)
 			l.fail(c, ask, askedAt, refusal, o)
@@ -54,60 +57,76 @@ func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *out
 			l.fail(c, []*item{leaf}, askedAt, refusal, o)
 			return
 		}
-		err = refusal
+		err, last = refusal, askedAt
 	}
-	l.leaf(c, leaf, began, err, o)
+	l.leaf(c, leaf, began, last, err, o)
 }
 
-// leaf handles a person who was refused alone. It is theirs, and not the
-// account's, only if the account has answered for somebody since.
-func (l *Lane) leaf(c contexts, it *item, began moment, err error, o *outcome) {
-	if it.State.refused.IsZero() {
-		it.State.refused = began.time
+// leaf handles a person who was refused alone, last in the call that began
+// then. It is theirs, and not the account's, only if the account answered
+// somebody on both sides of that call: a token may be set right, or wrong, in
+// the middle of a splitting. As a rule one of the others was answered on the
+// way here, and the batch that the rest of them joins answers afterwards.
+func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outcome) {
+	if it.State.doubted == 0 {
+		it.State.doubted = began.asked
 	}
-	if !l.proof.since(it.State.refused) {
-		switch proven, failed := l.prove(c); {
-		case failed != nil:
+	if last.answered <= it.State.doubted {
+		proven, failed := l.prove(c)
+		if !proven && failed == nil {
+			proven, failed = l.acquaint(c, o)
+		}
+		switch e := failure(failed); {
+		case proven:
+		case failed == nil: // nobody else is here to be asked
+			o.doubt = append(o.doubt, it)
+			return
+		default: // it stops, or cannot be told now
+			it.State.doubted = 0
 			o.back = append(o.back, it)
-			if e := failure(failed); e != nil {
+			if e != nil {
 				o.hold = l.holdFor(e)
 			}
 			return
-		case !proven:
-			o.doubt = append(o.doubt, it)
+		}
+		alone := []*item{it}
+		users, askedAt, refusal := l.batchGet(c, alone)
+		switch {
+		case refusal == nil:
+			l.finish(c, alone, users, askedAt, o)
+			return
+		case !refused(refusal):
+			l.fail(c, alone, askedAt, refusal, o)
 			return
 		}
+		last, err = askedAt, refusal
 	}
-	if failure(err).Class == wechat.NotFollowing {
-		l.answerAll(c, it, notFollowing(it.Key.openid), events.FromBatch, "", began, o)
-		return
-	}
-	why := causeOf(events.Rejected, err, it.State.calls)
-	o.convicted = append(o.convicted, verdict{it.Key.openid, why})
-	l.giveUp(c, it, why, o)
+	calls, _ := l.proof.numbers()
+	it.State.charge = &charge{err: err, asked: last, refused: calls}
+	o.doubt = append(o.doubt, it)
 }
 
-// prove asks for an openid of this account that is known to work, if there is
-// one. An openid from user/get would prove nothing: with the wrong account's
-// token it is one of the wrong account's.
+// prove asks for those of this account who are known to work, if there are
+// any, until one is answered. An openid from user/get would prove nothing: with
+// the wrong account's token it is one of the wrong account's.
 func (l *Lane) prove(c contexts) (proven bool, err error) {
-	openid, ok := l.knownGood()
-	if !ok {
-		return false, nil
+	for _, openid := range l.knownGood() {
+		err = l.attempt(c, 1, func(ctx context.Context) error {
+			_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
+			return err
+		})
+		if err == nil || !refused(err) {
+			return err == nil, err
+		}
 	}
-	err = l.attempt(c, 1, func(ctx context.Context) error {
-		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
-		return err
-	})
-	return err == nil, err
+	return false, err
 }
 
-// knownGood is an openid of this account that works if anything does.
-func (l *Lane) knownGood() (openid string, ok bool) {
-	if openid = l.proof.known(); openid == "" {
-		openid = l.cfg.Canary
-	}
-	return openid, openid != ""
+// knownGood lists openids of this account that work if anything does: the
+// surest first. One of them may have left WeChat in the meantime.
+func (l *Lane) knownGood() []string {
+	people := []string{l.proof.known(), l.board.known(l.cfg.AppID), l.cfg.Canary}
+	return slices.Compact(slices.DeleteFunc(people, func(openid string) bool { return openid == "" }))
 }
 
 // refused reports whether somebody in the call was refused.

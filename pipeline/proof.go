@@ -13,16 +13,46 @@ type proof struct {
 	began  time.Time // when the latest answered call began
 	openid string    // one that such a call was about
 
+	calls  uint64 // that have begun
+	latest uint64 // of those, the latest that was answered: the first is 1
+
+	tally tally
+
 	failures int // groups that failed with an unknown code, none answered since
 }
 
-func (p *proof) answered(began time.Time) {
+// begin counts a call and returns its number.
+func (p *proof) begin() (call uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.calls++
+	return p.calls
+}
+
+// answered notes that a call was, and when it began.
+func (p *proof) answered(call uint64, began time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latest = max(p.latest, call)
+	p.tally.answered++
 	p.failures = 0
 	if began.After(p.began) {
 		p.began = began
 	}
+}
+
+// failed notes that a call failed in a way that names nobody.
+func (p *proof) failed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tally.failed++
+}
+
+// so is how calls have fared so far.
+func (p *proof) so() tally {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tally
 }
 
 // strange counts a group that failed with an unknown code, and returns how
@@ -46,6 +76,21 @@ func (p *proof) since(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.began.After(t)
+}
+
+// after reports whether a call was answered that began after so many others.
+func (p *proof) after(calls uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest > calls
+}
+
+// numbers are how many calls have begun, and which of them is the latest that
+// was answered so far.
+func (p *proof) numbers() (calls, latest uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls, p.latest
 }
 
 // known is an openid that worked before, or "".

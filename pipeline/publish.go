@@ -50,6 +50,9 @@ func (p *Publisher) publish(msgs []*nats.Msg) []error {
 	futures := make([]jetstream.PubAckFuture, len(msgs))
 	errs := make([]error, len(msgs))
 	for i, m := range msgs {
+		if i > 0 && i == len(msgs)/2 {
+			fault("half-published")
+		}
 		futures[i], errs[i] = p.js.PublishMsgAsync(m)
 	}
 	for i, f := range futures {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"log/slog"
 	"time"
 )
 
@@ -17,58 +16,21 @@ func newPeriod(c contexts) period {
 	return period{ctx, end}
 }
 
-// hold stops the lane until its account works again.
-func (l *loop) hold(h *Hold) {
-	now := time.Now()
-	if last := l.lastHold; last != nil && last.Reason == h.Reason && !l.proof.since(last.Since) {
-		h.Since, h.Probes = last.Since, last.Probes+1 // nothing has worked since: it is the same one
-	}
-	if d := l.hand.head; d != nil {
-		h.openid = d.event.OpenID
-	}
-	h.schedule(now, l.rand)
-	l.held, l.lastHold = h, h
-	l.refused = refusedOnes{} // whatever is mended may be about them
-	l.period.end()
-	l.state.set(State{Phase: Held, Hold: h})
-}
-
-// tryAgain probes the account.
-func (l *loop) tryAgain() {
-	h := *l.held
-	l.probing = true
-	go func() { l.probed <- l.probe(l.c, &h) }()
-}
-
-// reprobed takes a probe's result.
-func (l *loop) reprobed(h *Hold) {
-	l.probing = false
-	if h != nil {
-		h.schedule(time.Now(), l.rand)
-		l.held, l.lastHold = h, h
-		l.state.set(State{Phase: Held, Hold: h})
-		return
-	}
-	l.log.Info("trying the account again", slog.String("hold", l.held.Reason), slog.Duration("held", time.Since(l.held.Since)))
-	l.held = nil
-	l.period = newPeriod(l.c)
-	l.state.set(State{Phase: Running})
-}
-
 // stop begins the end: the open batch goes into free slots, and whatever finds
 // none goes back.
 func (l *loop) stop() {
 	l.state.set(State{Phase: Stopping})
 	for l.held == nil && l.batch.Len() > 0 && l.calls < l.cfg.Concurrency {
-		l.look(time.Now(), l.apart(l.batch.Take(l.size)))
+		l.look(time.Now(), l.apart(l.batch.Take(l.fit())))
 	}
 	l.rest()
+	fault("stopping")
 }
 
 // rest hands back all that nobody works on, while the lane takes in nothing.
 // At once, so that the next replica need not wait for AckWait.
 func (l *loop) rest() {
-	if !l.resting() {
+	if !l.resting() || l.announcing {
 		return
 	}
 	l.handBack(l.batch.Flush())
@@ -81,7 +43,9 @@ func (l *loop) rest() {
 		l.handBack(l.batch.Drop(d.item))
 	}
 	l.handBack(l.plain)
-	l.ready, l.later, l.plain = nil, nil, nil
+	l.handBack(l.suspects)
+	l.handBack(l.unmarked)
+	l.ready, l.later, l.plain, l.suspects, l.unmarked = nil, nil, nil, nil, nil
 }
 
 func (l *loop) handBack(ds []*delivery) {

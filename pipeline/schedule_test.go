@@ -33,23 +33,6 @@ func TestHoldSchedule(t *testing.T) {
 	}
 }
 
-func TestBeijingMidnight(t *testing.T) {
-	t.Parallel()
-	for now, want := range map[string]string{
-		"2026-11-22T15:59:59Z": "2026-11-22T16:00:00Z",
-		"2026-11-22T16:00:00Z": "2026-11-23T16:00:00Z",
-		"2026-12-31T20:00:00Z": "2027-01-01T16:00:00Z",
-	} {
-		at, err := time.Parse(time.RFC3339, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := beijingMidnight(at).UTC().Format(time.RFC3339); got != want {
-			t.Errorf("after %s: %s, want %s", now, got, want)
-		}
-	}
-}
-
 func TestFullJitter(t *testing.T) {
 	t.Parallel()
 	b := newBackOff(100*time.Millisecond, time.Second, func() float64 { return 0.5 })

@@ -19,7 +19,7 @@ const maxPublishPause = 2 * time.Second
 // or when the lane stops; what is settled is marked so.
 func (l *Lane) settle(c contexts, answers []answer) {
 	pause := newBackOff(l.cfg.RetryInitial, max(maxPublishPause, l.cfg.RetryInitial), l.rand)
-	for len(answers) > 0 {
+	for answers = l.dropRepeats(c, answers); len(answers) > 0; answers = l.dropRepeats(c, answers) {
 		var err error
 		if answers, err = l.store(c.abort, answers); err == nil {
 			continue
@@ -45,7 +45,11 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 	} else {
 		errs = l.out.publish(msgs)
 	}
+	fault("published")
 	for i, a := range answers {
+		if i > 0 && i == len(answers)/2 {
+			fault("half-acked")
+		}
 		switch err := errs[i]; {
 		case err == nil:
 			l.acknowledge(a)

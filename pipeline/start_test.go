@@ -1,8 +1,10 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"strings"
 	"testing"
@@ -71,8 +73,9 @@ func TestStartOnAnEmptyStreamNeedsNoAnswer(t *testing.T) {
 func TestDurableThatWouldLoseEventsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*jetstream.ConsumerConfig){
-		"max deliver": func(c *jetstream.ConsumerConfig) { c.MaxDeliver = 3 },
-		"ack policy":  func(c *jetstream.ConsumerConfig) { c.AckPolicy = jetstream.AckAllPolicy },
+		"max_deliver":  func(c *jetstream.ConsumerConfig) { c.MaxDeliver = 3 },
+		"ack_policy":   func(c *jetstream.ConsumerConfig) { c.AckPolicy = jetstream.AckAllPolicy },
+		"headers_only": func(c *jetstream.ConsumerConfig) { c.HeadersOnly = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,14 +86,32 @@ func TestDurableThatWouldLoseEventsIsRefused(t *testing.T) {
 			if _, err := w.js.CreateConsumer(t.Context(), cfg.Stream, have); err != nil {
 				t.Fatal(err)
 			}
-			lane := w.start(cfg)
-			err := <-lane.done
-			lane.done <- nil
-			refusal, ok := errors.AsType[*pipeline.Refusal](err)
-			if !ok || !strings.Contains(refusal.Reason, name) {
-				t.Errorf("err = %v, want a refusal that names the %s", err, name)
-			}
+			w.refuses(cfg, name)
 		})
+	}
+	t.Run("push", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, wechattest.AccountConfig{})
+		cfg := config()
+		_, err := w.js.CreatePushConsumer(t.Context(), cfg.Stream, jetstream.ConsumerConfig{
+			Durable: cfg.Durable, AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: cfg.Subjects, DeliverSubject: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.refuses(cfg, "deliver_subject")
+	})
+}
+
+// refuses fails the test unless a lane refuses to start because of a field, and
+// says what to do.
+func (w *world) refuses(cfg pipeline.Config, field string) {
+	w.Helper()
+	lane := w.start(cfg)
+	err := <-lane.done
+	lane.done <- nil
+	refusal, ok := errors.AsType[*pipeline.Refusal](err)
+	if !ok || !strings.Contains(refusal.Reason, field) || !strings.Contains(refusal.Hint, "nats consumer ") {
+		w.Errorf("err = %v, want a refusal that names the %s and a command", err, field)
 	}
 }
 
@@ -105,9 +126,14 @@ func TestExistingDurableIsNeverChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.start(cfg)
+	var said bytes.Buffer
+	lane := w.start(cfg, func(d *pipeline.Deps) { d.Log = slog.New(slog.NewTextHandler(&said, nil)) })
 	w.publish(200, w.openid)
 	w.answers(200)
+	lane.stop()
+	if fix := "nats consumer edit WX_EVENTS " + cfg.Durable + " --max-pending "; !strings.Contains(said.String(), fix) {
+		t.Errorf("nothing says that 77 is too few, nor what to do:\n%s", &said)
+	}
 	after, err := w.js.Consumer(context.Background(), cfg.Stream, cfg.Durable)
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,11 @@ func (k *stateKeeper) outputWorks() {
 
 // LogValue names what an operator needs of a hold.
 func (h *Hold) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("reason", h.Reason), slog.Int("errcode", h.Code), slog.String("detail", h.Detail),
-		slog.String("rid", h.RID), slog.Time("next_try", h.Until), slog.String("hint", h.Hint))
+	attrs := []slog.Attr{
+		slog.String("reason", h.Reason), slog.Int("errcode", h.Code), slog.String("detail", h.Detail), slog.String("rid", h.RID),
+	}
+	if !h.Until.IsZero() {
+		attrs = append(attrs, slog.Time("next_try", h.Until))
+	}
+	return slog.GroupValue(append(attrs, slog.String("hint", h.Hint))...)
 }

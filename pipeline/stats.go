@@ -14,9 +14,11 @@ type Stats struct {
 	received, records, handedBack   atomic.Int64
 	groups, openids, calls, retries atomic.Int64
 	missing, noUnionID, inHand      atomic.Int64
-	saved                           atomic.Int64
+	saved, repeats, lookBacks       atomic.Int64
 	dead                            [len(deadReasons)]atomic.Int64
 	doubts                          [len(doubts)]atomic.Int64
+	samples                         atomic.Int64
+	differ                          [len(differences)]atomic.Int64
 }
 
 var (
@@ -24,7 +26,8 @@ var (
 		events.Undecodable, events.WrongAccount, events.InvalidOpenID, events.Rejected,
 		events.Unresolved, events.TooLarge, events.Exhausted, events.Crashed,
 	}
-	doubts = [...]match.Doubt{match.Doubled, match.Unasked, match.UnionIDTwice, match.ManyBlanks, match.Moved}
+	doubts      = [...]match.Doubt{match.Doubled, match.Unasked, match.UnionIDTwice, match.ManyBlanks, match.Moved, match.Changed, match.Sampled}
+	differences = [...]string{differSubscribe, differUnionID, differOther}
 )
 
 // Counts are a lane's counters at one moment, since the lane was made.
@@ -37,12 +40,16 @@ type Counts struct {
 	Calls      int64 // API calls for data, retries and probes included
 	Retries    int64 // waits before a repeated call
 	Saved      int64 // events that an earlier look-up answered
+	Repeats    int64 // events delivered again whose answer was there already
+	LookBacks  int64 // reads of the output's headers to find such answers
 	Missing    int64 // openids without a row in their answer
 	NoUnionID  int64 // followers without a unionid, where others have one
 	InHand     int64 // events in hand now
 
 	DeadLetters map[events.Reason]int64 // dead letters stored; all reasons are there
 	Doubts      map[string]int64        // answers that contradicted themselves, by how
+	Samples     int64                   // rows of batches compared with user/info
+	Differences map[string]int64        // of those, what differed, by field
 }
 
 // Counts reads all counters. Each is exact; together they are of about the
@@ -51,12 +58,16 @@ func (s *Stats) Counts() Counts {
 	c := Counts{
 		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
 		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
-		Saved: s.saved.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
+		Saved: s.saved.Load(), Repeats: s.repeats.Load(), LookBacks: s.lookBacks.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
 		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
 		Doubts:      make(map[string]int64, len(doubts)),
 	}
 	for i, r := range deadReasons {
 		c.DeadLetters[r] = s.dead[i].Load()
+	}
+	c.Samples, c.Differences = s.samples.Load(), make(map[string]int64, len(differences))
+	for i, d := range differences {
+		c.Differences[d] = s.differ[i].Load()
 	}
 	for i, d := range doubts {
 		c.Doubts[string(d)] = s.doubts[i].Load()
@@ -85,5 +96,13 @@ func (s *Stats) group(n int) {
 func (s *Stats) doubted(d match.Doubt) {
 	if i := slices.Index(doubts[:], d); i >= 0 {
 		s.doubts[i].Add(1)
+	}
+}
+
+// sampled counts a row that was compared, and what it differs in, if it does.
+func (s *Stats) sampled(field string) {
+	s.samples.Add(1)
+	if i := slices.Index(differences[:], field); i >= 0 {
+		s.differ[i].Add(1)
 	}
 }

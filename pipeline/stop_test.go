@@ -35,7 +35,7 @@ func TestStopWhileWeChatHangs(t *testing.T) {
 	cfg := config()
 	cfg.Grace = 300 * time.Millisecond
 	first := w.start(cfg)
-	w.until("WeChat is asked", func() bool { return first.Stats().Counts().Calls >= 2 })
+	w.until("WeChat is asked", func() bool { return first.Stats().Counts().Batches >= 2 })
 	first.stop()
 	c := first.Stats().Counts()
 	if c.InHand != 0 || c.Records != 0 || c.HandedBack == 0 {

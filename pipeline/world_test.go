@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -33,11 +34,28 @@ type world struct {
 	js   jetstream.JetStream
 	sim  *wechattest.Server
 	acc  *wechattest.Account
-	api  string
+
+	api       string            // WeChat's address
+	transport http.RoundTripper // how it is reached; nil is over the network
+	overrides wechat.Overrides  // of the table of errcodes
+	patience  time.Duration     // how long to wait for what has to come
+	tick      time.Duration     // how often to look whether it has
 }
 
+// newWorld has real connections and the real clock; see inBubble for the other.
 func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...wechattest.Option) *world {
 	t.Helper()
+	w := &world{TB: t, nats: eventstest.NewServer(t), sim: wechattest.New(opts...), patience: patience, tick: 2 * time.Millisecond}
+	api := httptest.NewServer(w.sim)
+	t.Cleanup(api.Close)
+	w.api = api.URL
+	w.furnish(account)
+	return w
+}
+
+// furnish adds the account and the streams.
+func (w *world) furnish(account wechattest.AccountConfig) {
+	w.Helper()
 	if account.AppID == "" {
 		account.AppID = appid
 	}
@@ -47,36 +65,37 @@ func newWorld(t testing.TB, account wechattest.AccountConfig, opts ...wechattest
 	if account.Followers == 0 {
 		account.Followers = 100_000
 	}
-	w := &world{TB: t, nats: eventstest.NewServer(t), sim: wechattest.New(opts...)}
-	w.js = w.nats.JetStream()
 	w.acc = w.sim.AddAccount(account)
-	api := httptest.NewServer(w.sim)
-	t.Cleanup(api.Close)
-	w.api = api.URL
+	w.js = w.nats.JetStream()
 	for _, spec := range []events.StreamSpec{
 		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}},
 		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Output: true, AllowAtomic: true},
 		{Name: "WX_DEAD", Subjects: []string{"wx.dead.>"}, Output: true, AllowAtomic: true},
 	} {
-		if _, _, err := events.EnsureStream(t.Context(), w.js, spec, events.Create); err != nil {
-			t.Fatal(err)
+		if _, _, err := events.EnsureStream(w.Context(), w.js, spec, events.Create); err != nil {
+			w.Fatal(err)
 		}
 	}
-	return w
 }
 
 // client is a WeChat client of an account.
 func (w *world) client(appid, secret string) *wechat.Client {
 	w.Helper()
-	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: appid, Secret: wechat.Secret(secret), BaseURL: w.api})
-	if err != nil {
-		w.Fatal(err)
-	}
-	c, err := wechat.New(wechat.Config{AppID: appid, BaseURL: w.api, Tokens: tokens})
+	c, err := wechat.New(wechat.Config{AppID: appid, BaseURL: w.api, Tokens: w.tokens(appid, secret), Transport: w.transport, Overrides: w.overrides})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return c
+}
+
+// tokens are an account's.
+func (w *world) tokens(appid, secret string) *wechat.Tokens {
+	w.Helper()
+	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: appid, Secret: wechat.Secret(secret), BaseURL: w.api, Transport: w.transport, Overrides: w.overrides})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return tokens
 }
 
 // config is a lane's configuration for tests: everything as in life, but the
@@ -126,7 +145,7 @@ func (w *world) start(cfg pipeline.Config, opts ...func(*pipeline.Deps)) *runnin
 		select {
 		case err := <-r.done:
 			r.done <- err
-		case <-time.After(patience):
+		case <-time.After(w.patience):
 			w.Fatal("the lane does not stop")
 		}
 	}
@@ -143,13 +162,13 @@ func (w *world) publish(n int, body func(i int) []byte) {
 func (w *world) publishTo(subject string, n int, body func(i int) []byte) {
 	w.Helper()
 	for i := range n {
-		if _, err := w.js.PublishAsync(subject, body(i), jetstream.WithStallWait(patience)); err != nil {
+		if _, err := w.js.PublishAsync(subject, body(i), jetstream.WithStallWait(w.patience)); err != nil {
 			w.Fatal(err)
 		}
 	}
 	select {
 	case <-w.js.PublishAsyncComplete():
-	case <-time.After(patience):
+	case <-time.After(w.patience):
 		w.Fatal("events are not stored")
 	}
 }
@@ -180,7 +199,7 @@ func (a answer) src(t testing.TB) uint64 {
 // answered twice or with something that cannot be read.
 func (w *world) answers(n int) []answer {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), w.patience)
 	defer cancel()
 	found := make(chan jetstream.Msg, 100)
 	for _, name := range []string{"WX_PROFILES", "WX_DEAD"} {
@@ -208,9 +227,9 @@ func (w *world) answers(n int) []answer {
 // until polls a condition that comes true in milliseconds.
 func (w *world) until(what string, cond func() bool) {
 	w.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(w.tick)
 	defer tick.Stop()
-	timeout := time.After(patience)
+	timeout := time.After(w.patience)
 	for !cond() {
 		select {
 		case <-tick.C:

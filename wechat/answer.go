@@ -15,10 +15,11 @@ import (
 const maxMessage = 200
 
 // codeError is the verdict on an errcode.
-func codeError(c call, code int, msg string) *Error {
+func codeError(o Overrides, c call, code int, msg string) *Error {
 	e := &Error{Op: c.op, Code: code}
-	if row, ok := Lookup(c.kind, code); ok {
-		e.Class, e.After = row.Class, row.After
+	e.Class, _ = o.classify(c.kind, code)
+	if row, ok := Lookup(c.kind, code); ok && row.Class == e.Class {
+		e.After = row.After
 	}
 	// Scrubbed before it is split, half a secret would not be found any more,
 	// and after: what was in two parts may have become one. Cut at last.
@@ -28,13 +29,13 @@ func codeError(c call, code int, msg string) *Error {
 }
 
 // statusError is the verdict on an HTTP status that is not 2xx. An errcode in
-// the body that the table knows says more than the status.
-func statusError(c call, resp *http.Response, body []byte) *Error {
-	e := &Error{Class: classOfStatus(resp.StatusCode), Message: http.StatusText(resp.StatusCode)}
+// the body that is known says more than the status.
+func statusError(o Overrides, c call, resp *http.Response, body []byte) *Error {
+	e := &Error{Class: LookupStatus(resp.StatusCode).Class, Message: http.StatusText(resp.StatusCode)}
 	if doc, err := checkBody(body); err == nil {
 		code := integer(gjson.Get(doc, "errcode").Raw)
-		if _, known := Lookup(c.kind, int(code)); known {
-			e = codeError(c, int(code), gjson.Get(doc, "errmsg").Str)
+		if _, known := o.classify(c.kind, int(code)); known {
+			e = codeError(o, c, int(code), gjson.Get(doc, "errmsg").Str)
 		}
 	}
 	e.Status = resp.StatusCode
@@ -42,16 +43,10 @@ func statusError(c call, resp *http.Response, body []byte) *Error {
 	return e
 }
 
-func classOfStatus(status int) Class {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return MinuteLimit
-	case status >= 500: // among them 561 FastReject, seen under overload
-		return Transient
-	case status == http.StatusRequestTimeout, status/100 == 3, status/100 == 1:
-		return Transient
-	}
-	return Unknown // no 4xx of this service is documented
+// unanswered is the verdict on a call that brought no answer, or with a status
+// of 2xx one that cannot be used.
+func unanswered(status int, err error) *Error {
+	return &Error{Class: LookupStatus(status).Class, Status: status, Err: err}
 }
 
 // retryAfter reads the header: seconds or a date. Nothing beyond a day is

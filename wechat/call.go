@@ -2,13 +2,12 @@ package wechat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,13 +17,14 @@ import (
 // wire is what the calls of [Client] and [Tokens] have in common: one HTTP
 // request, one answer, one verdict.
 type wire struct {
-	base      string // scheme, host and perhaps a path, with no slash at its end
+	hosts     *Hosts
 	http      http.Client
 	timeout   time.Duration
 	maxBody   int64
 	userAgent string
-	tracing   tracing
+	tracer    trace.Tracer
 	onCall    func(CallInfo)
+	overrides Overrides
 }
 
 // call is one request.
@@ -43,16 +43,18 @@ type call struct {
 func (w *wire) do(ctx context.Context, c call, field func(key string, c *cursor)) (doc string, err error) {
 	start := time.Now()
 	path := "/cgi-bin/" + c.op
-	ctx, span := w.tracing.tracer.Start(ctx, c.method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
-	w.tracing.describe(span, c.method, path, c.openids)
+	choice, host := w.hosts.choose(start)
+	ctx, span := w.tracer.Start(ctx, c.method+" "+path, trace.WithSpanKind(trace.SpanKindClient))
+	describe(span, host, c.method, path, c.openids)
 
-	info := CallInfo{Op: c.op, Openids: c.openids}
-	doc, info.Status, err = w.attempt(ctx, c, path, field)
+	info := CallInfo{Op: c.op, Host: host.name, Openids: c.openids}
+	doc, info.Status, err = w.attempt(ctx, c, host.base+path, field)
 	if e, ok := err.(*Error); ok {
 		e.Op = c.op
 		info.Code, info.Class, info.Err = e.Code, e.Class, e
 	}
 	info.Duration = time.Since(start)
+	w.hosts.ended(ctx, choice, err, start.Add(info.Duration))
 	finish(span, info)
 	if w.onCall != nil {
 		w.onCall(info)
@@ -60,10 +62,10 @@ func (w *wire) do(ctx context.Context, c call, field func(key string, c *cursor)
 	return doc, err
 }
 
-func (w *wire) attempt(ctx context.Context, c call, path string, field func(string, *cursor)) (string, int, error) {
+func (w *wire) attempt(ctx context.Context, c call, address string, field func(string, *cursor)) (string, int, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, c.method, w.base+path, bytes.NewReader(c.body))
+	req, err := http.NewRequestWithContext(ctx, c.method, address, bytes.NewReader(c.body))
 	if err != nil {
 		return "", 0, &Error{Class: Bug, Err: c.hide.cause(ctx, err)}
 	}
@@ -77,7 +79,7 @@ func (w *wire) attempt(ctx context.Context, c call, path string, field func(stri
 	}
 	resp, err := w.http.Do(req)
 	if err != nil {
-		return "", 0, &Error{Class: Transient, Err: c.hide.cause(ctx, err)}
+		return "", 0, unanswered(0, c.hide.cause(ctx, err))
 	}
 	defer resp.Body.Close()
 
@@ -86,17 +88,17 @@ func (w *wire) attempt(ctx context.Context, c call, path string, field func(stri
 	buf.Reset()
 	_, err = buf.ReadFrom(io.LimitReader(resp.Body, w.maxBody+1))
 	if resp.StatusCode/100 != 2 {
-		return "", resp.StatusCode, statusError(c, resp, buf.Bytes())
+		return "", resp.StatusCode, statusError(w.overrides, c, resp, buf.Bytes())
 	}
 	if err == nil && int64(buf.Len()) > w.maxBody {
 		err = fmt.Errorf("body larger than %d bytes", w.maxBody)
 	}
 	if err != nil {
-		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: c.hide.cause(ctx, fmt.Errorf("read body: %w", err))}
+		return "", resp.StatusCode, unanswered(resp.StatusCode, c.hide.cause(ctx, fmt.Errorf("read body: %w", err)))
 	}
 	doc, err := checkBody(buf.Bytes())
 	if err != nil {
-		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: err}
+		return "", resp.StatusCode, unanswered(resp.StatusCode, err)
 	}
 	var code int64
 	var msg string
@@ -112,10 +114,10 @@ func (w *wire) attempt(ctx context.Context, c call, path string, field func(stri
 		}
 	})
 	if cur.deep {
-		return "", resp.StatusCode, &Error{Class: Transient, Status: resp.StatusCode, Err: errTooDeep}
+		return "", resp.StatusCode, unanswered(resp.StatusCode, errTooDeep)
 	}
 	if code != 0 {
-		e := codeError(c, int(code), msg)
+		e := codeError(w.overrides, c, int(code), msg)
 		e.Status = resp.StatusCode
 		return "", resp.StatusCode, e
 	}
@@ -127,23 +129,23 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // init checks and fills in what [Config] and [TokenConfig] share.
 func (w *wire) init(base string, rt http.RoundTripper, p trace.TracerProvider) error {
-	if base == "" {
-		base = DefaultBaseURL
-	}
-	u, err := url.Parse(base)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		// The URL itself is not shown: whoever put a password in it did not mean it to be.
-		return errors.New("BaseURL: want http(s)://host[:port][/path] with no user, query or fragment")
-	}
 	if rt == nil {
 		rt = sharedTransport()
 	}
 	if w.userAgent == "" {
 		w.userAgent = "wxenrich"
 	}
-	w.base = strings.TrimRight(base, "/")
 	w.http = http.Client{Transport: rt, CheckRedirect: lastResponse}
-	w.tracing = newTracing(p, u)
+	w.tracer = newTracer(p)
+	switch {
+	case w.hosts == nil:
+		one, err := parseHost(cmp.Or(base, DefaultBaseURL))
+		if err != nil {
+			return fmt.Errorf("BaseURL: %w", err)
+		}
+		w.hosts = &Hosts{all: []host{one}, failover: failover{n: 1}}
+	case base != "":
+		return errors.New("BaseURL: set beside Hosts, want one of them")
+	}
 	return nil
 }

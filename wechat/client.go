@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// DefaultBaseURL is WeChat's general host; sh.api, sz.api, hk.api and api2
-// serve the same (Interface_field_description).
+// DefaultBaseURL is WeChat's general host; api2 (for disasters), sh.api, sz.api
+// and hk.api serve the same (Interface_field_description). See [Hosts].
 const DefaultBaseURL = "https://api.weixin.qq.com"
 
 // Config is what a client needs.
@@ -20,10 +20,12 @@ type Config struct {
 	AppID     string            // the account; required
 	Tokens    TokenSource       // of this account; required
 	BaseURL   string            // scheme, host and perhaps a path; default [DefaultBaseURL]
+	Hosts     *Hosts            // instead of BaseURL: several to choose from, shared with the account's tokens
 	Transport http.RoundTripper // default: one like [NewTransport]'s, shared by all clients
 	Timeout   time.Duration     // of a call, its token not counted; default 20 s
 	MaxBody   int64             // largest answer in bytes; default 4 MiB
 	UserAgent string            // default "wxenrich"
+	Overrides Overrides         // of the table of errcodes; not to be changed afterwards
 
 	OnCall         func(CallInfo)       // called after every call, at once, by many goroutines; may be nil
 	TracerProvider trace.TracerProvider // default: the global one
@@ -50,7 +52,7 @@ type Client struct {
 // New returns a client, or an error that joins all faults of cfg.
 func New(cfg Config) (*Client, error) {
 	c := &Client{appID: cfg.AppID, tokens: cfg.Tokens, wire: wire{
-		timeout: cfg.Timeout, maxBody: cfg.MaxBody, userAgent: cfg.UserAgent, onCall: cfg.OnCall,
+		hosts: cfg.Hosts, timeout: cfg.Timeout, maxBody: cfg.MaxBody, userAgent: cfg.UserAgent, onCall: cfg.OnCall, overrides: cfg.Overrides,
 	}}
 	var faults []error
 	if cfg.AppID == "" {

@@ -74,7 +74,7 @@ func TestAnswers(t *testing.T) {
 		{"stale", 200, "", `{"errcode":42001,"errmsg":"expired"}`, wechat.Error{Class: wechat.StaleToken, Code: 42001, Message: "expired"}},
 		{"busy", 200, "", `{"errcode":-1,"errmsg":"system error"}`, wechat.Error{Class: wechat.Transient, Code: -1, Message: "system error"}},
 		{"address", 200, "", `{"errcode":40164,"errmsg":"invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"}`,
-			wechat.Error{Class: wechat.Operator, Code: 40164, Message: "invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"}},
+			wechat.Error{Class: wechat.Address, Code: 40164, Message: "invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist"}},
 		{"refused for a day", 200, "", `{"errcode":89506}`, wechat.Error{Class: wechat.Operator, Code: 89506, After: 24 * time.Hour}},
 		{"unknown code", 200, "", `{"errcode":99999,"errmsg":"x"}`, wechat.Error{Class: wechat.Unknown, Code: 99999, Message: "x"}},
 		{"control character", 200, "", "{\"errcode\":40003,\"errmsg\":\"a\x07b\"}", wechat.Error{Class: wechat.BadOpenID, Code: 40003, Message: "a b"}},

@@ -22,6 +22,11 @@
 // things to different endpoints: 40001 of a data call is a token that has been
 // replaced, 40001 of a token endpoint is a wrong secret.
 //
+// # Hosts
+//
+// One API may answer at several addresses; with [Hosts] a call that gets no
+// answer sends the calls after it to the next.
+//
 // # Rows
 //
 // The order of a batch's rows, and even that there is a row for each openid, is

@@ -16,8 +16,10 @@ const (
 	Login             // token and stable_token, called with the app secret
 )
 
+var kindNames = [...]string{"any", "data", "token"}
+
 // String returns "any", "data" or "token".
-func (k Kind) String() string { return [...]string{"any", "data", "token"}[k] }
+func (k Kind) String() string { return kindNames[k] }
 
 // Row is what this package knows of one errcode.
 type Row struct {

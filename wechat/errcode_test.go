@@ -39,9 +39,10 @@ func TestLookup(t *testing.T) {
 		BatchSize:    {40032},
 		MinuteLimit:  {45011},
 		DailyQuota:   {45009},
-		Operator: {40013, 40125, 40164, 40243, 45035, 48001, 48004, 48006, 50001, 50002, 50004,
-			61003, 61004, 61007, 61016, 61023, 61024, 89501, 89503, 89506, 89507},
-		Bug: {40031, 40033, 40035, 40066, 40097, 41001, 41009, 43001, 43002, 43003, 44002, 47001},
+		Operator: {40013, 40125, 40243, 48001, 48004, 48006, 50001, 50002, 50004,
+			61003, 61007, 61016, 61023, 61024, 89501, 89503, 89506, 89507},
+		Address: {40164, 45035, 61004},
+		Bug:     {40031, 40033, 40035, 40066, 40097, 41001, 41009, 43001, 43002, 43003, 44002, 47001},
 	}
 	if diff := cmp.Diff(want, classes); diff != "" {
 		t.Error(diff)
@@ -158,7 +159,7 @@ func FuzzError(f *testing.F) {
 	f.Add("invalid openid hint: [abc] rid: 1-2", "1-2")
 	f.Add("access_token=abc&secret=d\xff", "abc")
 	f.Fuzz(func(t *testing.T, msg, secret string) {
-		e := codeError(call{op: "user/get", kind: Data, hide: secrets{secret}}, 40003, msg)
+		e := codeError(nil, call{op: "user/get", kind: Data, hide: secrets{secret}}, 40003, msg)
 		if len(e.Message) > maxMessage+len("…") || len(e.RID) > 64 {
 			t.Errorf("unbounded: %q %q", e.Message, e.RID)
 		}

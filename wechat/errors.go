@@ -5,40 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 )
-
-// Class says what kind of failure an error is, and so what to do about it.
-// It depends on the endpoint and the code together: 40001 of a data call is a
-// stale token, of the token endpoint a wrong secret.
-type Class uint8
-
-// The classes, as in the table of errcodes.
-const (
-	Unknown      Class = iota // a code that the table does not know
-	Transient                 // busy, 5xx, time-out, reset, truncated or HTML body: try again later
-	StaleToken                // token expired or replaced: refresh, try again at once
-	BadOpenID                 // somebody in this request is refused: find out who
-	NotFollowing              // the person does not follow: an answer rather than a failure
-	BatchSize                 // too many openids in the list
-	MinuteLimit               // slow down until the next minute
-	DailyQuota                // nothing more today
-	Operator                  // a person has to change something: secret, permission, whitelist, ban
-	Bug                       // our own request is malformed
-)
-
-var classNames = [...]string{"unknown", "transient", "stale_token", "bad_openid", "not_following",
-	"batch_size", "minute_limit", "daily_quota", "operator", "bug"}
-
-// String returns the class in the form of a metric label, such as "stale_token".
-func (c Class) String() string {
-	if int(c) < len(classNames) {
-		return classNames[c]
-	}
-	return "class(" + strconv.Itoa(int(c)) + ")"
-}
 
 // Error is a failed call. Its text never holds the access token, the app
 // secret or a URL's query string.

@@ -1,8 +1,6 @@
 package wechat
 
 import (
-	"net/url"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -14,6 +12,7 @@ import (
 // CallInfo describes a finished call for metrics.
 type CallInfo struct {
 	Op       string // the endpoint, for example "user/info/batchget"
+	Host     string // that was asked, and its port if that is not the scheme's own
 	Code     int    // errcode; 0 for success and for failures below it
 	Status   int    // HTTP status; 0 when there was no answer
 	Class    Class  // of Err; meaningless when Err is nil
@@ -24,34 +23,20 @@ type CallInfo struct {
 
 const tracerName = "github.com/wxenrich/wxenrich/wechat"
 
-// tracing makes the client spans. Names and attributes are those of OTel's HTTP
-// conventions but for url.full, which has the token in it.
-type tracing struct {
-	tracer trace.Tracer
-	server []attribute.KeyValue
-}
-
-func newTracing(p trace.TracerProvider, base *url.URL) tracing {
+func newTracer(p trace.TracerProvider) trace.Tracer {
 	if p == nil {
 		p = otel.GetTracerProvider()
 	}
-	t := tracing{tracer: p.Tracer(tracerName)}
-	t.server = append(t.server, attribute.String("server.address", base.Hostname()))
-	port := base.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
-	}
-	if n, err := strconv.Atoi(port); err == nil {
-		t.server = append(t.server, attribute.Int("server.port", n))
-	}
-	return t
+	return p.Tracer(tracerName)
 }
 
-func (t tracing) describe(span trace.Span, method, path string, openids int) {
+// describe gives a client span the names and attributes of OTel's HTTP
+// conventions, but for url.full, which has the token in it.
+func describe(span trace.Span, h *host, method, path string, openids int) {
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(t.server...)
+	span.SetAttributes(h.server...)
 	span.SetAttributes(attribute.String("http.request.method", method), attribute.String("url.path", path))
 	if openids > 0 {
 		span.SetAttributes(attribute.Int("wechat.openids", openids))

@@ -68,7 +68,8 @@ type laneReport struct {
 	Hint   string         `json:"hint,omitempty"`
 	Code   int            `json:"errcode,omitempty"`
 	RID    string         `json:"rid,omitempty"`
-	Until  *time.Time     `json:"next_try,omitempty"`
+	Since  time.Time      `json:"since,omitzero"`
+	Until  time.Time      `json:"next_try,omitzero"`
 	Output string         `json:"output,omitempty"`
 }
 
@@ -81,7 +82,7 @@ func readyz(w http.ResponseWriter, lanes []*pipeline.Lane) {
 		s := l.State()
 		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Output: s.Output}
 		if h := s.Hold; h != nil {
-			r.Reason, r.Hint, r.Code, r.RID, r.Until = h.Reason, h.Hint, h.Code, h.RID, &h.Until
+			r.Reason, r.Hint, r.Code, r.RID, r.Since, r.Until = h.Reason, h.Hint, h.Code, h.RID, h.Since, h.Until
 		}
 		if !r.Ready {
 			status = http.StatusServiceUnavailable

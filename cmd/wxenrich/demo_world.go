@@ -8,8 +8,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/embedded"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
 	"github.com/wxenrich/wxenrich/wechat"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
@@ -95,12 +98,13 @@ func (w *demoWorld) startWeChat() error {
 }
 
 // client is the client of the demo's account.
-func (w *demoWorld) client(a *config.Account) (*wechat.Client, error) {
+func (w *demoWorld) client(a *config.Account, _ jetstream.KeyValue) (*wxapi.API, error) {
 	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api})
 	if err != nil {
 		return nil, err
 	}
-	return wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens})
+	client, err := wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens})
+	return &wxapi.API{Client: client}, err
 }
 
 // close ends everything and removes the folder.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -13,8 +14,9 @@ import (
 // endless are examples that run until they are interrupted, with what they
 // print when they are up; an empty text is for those that say nothing.
 var endless = map[string]string{
-	"wxenrich tail":     "",
-	"wxenrich simulate": "wxsimulated: 10000 followers",
+	"wxenrich tail":                       "",
+	"wxenrich status --watch --every 10s": "no durable",
+	"wxenrich simulate":                   "wxsimulated: 10000 followers",
 	"wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb --followers 1000000 --latency 60ms/150ms": "wxb: 1000000 followers",
 	"wxenrich simulate --listen 127.0.0.1:0 --bad 2 --fault code=-1,probability=0.05":                         "refused",
 }
@@ -26,6 +28,9 @@ func TestExamples(t *testing.T) {
 	js := w.streams(t)
 	for seq := range uint64(20) {
 		publishRecord(t, js, events.Msgpack, seq+1, w.account.OpenID(int(seq)), "张三")
+	}
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
+		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
 	id := w.account.OpenID(0)
@@ -74,4 +79,4 @@ func TestExamples(t *testing.T) {
 }
 
 // ownTest is commands whose examples are more than a line to run.
-var ownTest = map[string]bool{"run": true, "demo": true}
+var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true}

@@ -33,9 +33,11 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.BatchSize = a.Batch.Size
 	c.Window, c.WindowMax = a.Batch.Window.Std(), a.Batch.WindowMax.Std()
 	c.Fixed = a.Batch.Pace == "fixed"
-	if n := a.Quota.Limit; n > 0 {
-		c.DailyCalls = int64(float64(n) * float64(a.Quota.UseAtMost))
+	c.QuotaLimit = int64(a.Quota.Limit)
+	if c.QuotaUnit = a.Quota.Unit; c.QuotaUnit == "auto" {
+		c.QuotaUnit = ""
 	}
+	c.QuotaUse, c.BulkShare = float64(a.Quota.UseAtMost), float64(a.Quota.BulkShare)
 	c.Concurrency = a.Concurrency
 	c.Rate = a.Rate
 
@@ -46,6 +48,8 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.Output, c.Dead = output, dead
 	c.Format = events.Format(cfg.Output.Format)
 	c.Atomic = cfg.Output.Publish == "atomic"
+	c.SampleCheck = float64(a.SampleCheck)
+	c.ExpectUnionID = pipeline.Expect(a.ExpectUnionID)
 	c.Canary = a.CanaryOpenID
 	c.Grace = cfg.Shutdown.Grace.Std()
 	return c, nil

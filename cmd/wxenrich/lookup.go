@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -67,7 +68,7 @@ func lookup(ctx context.Context, a *app, l lookupFlags, openids []string) error 
 			valid = append(valid, openid)
 		}
 	}
-	d := directory{client: client, appid: account.AppID, lang: account.Lang}
+	d := directory{client: client.Client, appid: account.AppID, lang: account.Lang}
 	for batch := range slices.Chunk(valid, wechat.MaxBatch) {
 		if err := d.ask(ctx, batch); err != nil {
 			return apiFailure(err)
@@ -106,7 +107,7 @@ func (l lookupFlags) account(a *app) (*config.Account, error) {
 		account.Token = config.Token{Source: "stable"}
 	}
 	if l.api != "" {
-		account.API = l.api
+		account.API, account.APIFallback = l.api, nil
 	}
 	if l.lang != "" {
 		account.Lang = l.lang
@@ -148,6 +149,8 @@ func apiFailure(err error) error {
 	meaning, action := wxapi.Explain(err)
 	if meaning != "" {
 		e.hint("%s (%s): %s", meaning, wechat.ClassOf(err), action)
+	} else if cause, ok := errors.AsType[*wechat.Error](err); ok && cause.Class == wechat.Operator {
+		e.hint("%s", cause.Advice())
 	} else if wechat.ClassOf(err) == wechat.Transient {
 		e.hint("transient: is the network there? try again")
 	}

@@ -148,6 +148,9 @@ func TestREADMETour(t *testing.T) {
 	if n := strings.Count(out, "following "); n != 5 {
 		t.Errorf("%d followers are shown:\n%s", n, out)
 	}
+	if !strings.Contains(out, ": the law holds\n") {
+		t.Errorf("the audit is not shown:\n%s", out)
+	}
 	js := jetStream(t, "nats://"+listen)
 	got := map[string]int{}
 	var headers []string
@@ -189,7 +192,7 @@ func TestREADMEMachine(t *testing.T) {
 		"NATS_URL=nats://" + listen, "WXENRICH_NATS_LISTEN=" + listen, "WXENRICH_HTTP_LISTEN=" + admin},
 		"oABCDEFGHIJKLMNOPQRSTUVWXYZ0", openid, "127.0.0.1:9464", admin)
 	out := r.play("machine")
-	for _, text := range []string{"following ", "status    following", `"ready":true`} {
+	for _, text := range []string{"following ", "status    following", `"ready":true`, " 0 warnings, 0 failed\n"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("nothing printed %q:\n%s", text, out)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
@@ -12,7 +13,6 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
 	"github.com/wxenrich/wxenrich/pipeline"
-	"github.com/wxenrich/wxenrich/wechat"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -78,8 +78,8 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if limit > 0 {
 		stopAfter = pipeline.NewLimit(limit)
 	}
-	s, err := newService(ctx, cfg, conn, func(acc *config.Account) (*wechat.Client, error) {
-		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv})
+	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
+		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state})
 	}, stopAfter, log)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -10,21 +10,25 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
-	"github.com/wxenrich/wxenrich/wechat"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // service is the lanes of a configuration and what they share.
 type service struct {
 	log     *slog.Logger
 	consume *natsconn.Conn
-	publish *natsconn.Conn // its own: an answer must not leave hours late from a buffer
+	publish *natsconn.Conn  // its own: an answer must not leave hours late from a buffer
+	board   *pipeline.Board // nil if there is none
+	clients []*wxapi.API
 	lanes   []*pipeline.Lane
 }
 
-// clients makes an account's WeChat client.
-type clients func(*config.Account) (*wechat.Client, error)
+// clients makes an account's WeChat client. The bucket is where replicas share
+// a token, nil if there is none.
+type clients func(*config.Account, jetstream.KeyValue) (*wxapi.API, error)
 
 // newService connects, makes or checks the streams, and builds the lanes.
 // close ends what it began.
@@ -63,25 +67,44 @@ func (s *service) build(ctx context.Context, cfg *config.Config, clients clients
 	if err != nil {
 		return err
 	}
-	if err := ensureStreams(ctx, js, cfg, s.log); err != nil {
+	found, err := ensureStreams(ctx, js, cfg)
+	if err != nil {
 		return err
 	}
 	out, err := pipeline.NewPublisher(s.publish.Conn)
 	if err != nil {
 		return err
 	}
+	bucket, err := openBucket(ctx, js, cfg)
+	if err == nil && bucket != nil {
+		s.board, err = pipeline.OpenBoard(ctx, bucket, s.log)
+	}
+	if err != nil {
+		s.log.Warn("replicas cannot share tokens, holds and counts; this one goes on alone", slog.Any("error", err))
+	}
+	if bucket != nil {
+		_ = found.addBucket(ctx, bucket) // it only stays unchecked
+	}
+	found.server = s.consume.ConnectedServerVersion()
+	if err := s.inspect(cfg, found); err != nil {
+		return err
+	}
 	recent := pipeline.NewRecent(int64(cfg.Recent.Memory))
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
-		client, err := clients(a)
+		client, err := clients(a, bucket)
 		if err != nil {
 			return err
 		}
+		s.clients = append(s.clients, client)
 		lc, err := laneConfig(cfg, a)
 		if err != nil {
 			return err
 		}
-		lane, err := pipeline.NewLane(pipeline.Deps{JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent}, lc)
+		lane, err := pipeline.NewLane(pipeline.Deps{
+			JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent,
+			Board: s.board, Renewed: client.Renewed, TokenHint: client.TokenHint,
+		}, lc)
 		if err != nil {
 			return usage("%w", err)
 		}
@@ -104,6 +127,10 @@ const flushTimeout = time.Second
 
 // close sends what is still to be sent, acks above all, and hangs up.
 func (s *service) close() {
+	for _, c := range s.clients {
+		c.Close()
+	}
+	s.board.Close()
 	if s.consume != nil {
 		_ = s.consume.FlushTimeout(flushTimeout) // an ack that is lost costs a redelivery
 		s.consume.Close()
@@ -131,20 +158,44 @@ func refusals(err error) error {
 	return e
 }
 
-// ensureStreams makes what is missing, and says how what exists differs.
-func ensureStreams(ctx context.Context, js jetstream.JetStream, cfg *config.Config, log *slog.Logger) error {
+// ensureStreams makes what is missing, and says what is there.
+func ensureStreams(ctx context.Context, js jetstream.JetStream, cfg *config.Config) (*layout, error) {
+	found := new(layout)
 	for _, spec := range streamSpecs(cfg) {
-		_, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
+		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {
-			return missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects)
+			return nil, missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects)
 		}
-		for _, d := range drifts {
-			if d.Fatal {
-				return usage("%s", d).hint("nats stream edit %s, or name another stream", d.Stream)
-			}
-			log.Warn("stream differs from the configuration; it is used as it is",
-				slog.String("stream", d.Stream), slog.String("field", d.Field), slog.String("have", d.Have), slog.String("want", d.Want))
+		found.add(stream, drifts)
+	}
+	return found, nil
+}
+
+// inspect refuses streams that would lose events, and warns of those that would
+// double or delay them, or that are not as the configuration says.
+func (s *service) inspect(cfg *config.Config, found *layout) error {
+	accounts := make([]*config.Account, len(cfg.Accounts))
+	for i := range accounts {
+		accounts[i] = &cfg.Accounts[i]
+	}
+	findings, err := found.findings(cfg, accounts)
+	if err != nil {
+		return err
+	}
+	if f, refused := plan.Refusal(findings); refused {
+		return usage("%s", f).hint("%s", f.Fix)
+	}
+	for _, f := range findings {
+		if f.Severity == plan.Warn {
+			s.log.Warn(f.String(), slog.String("fix", f.Fix))
 		}
+	}
+	for _, d := range found.differences(findings) {
+		if d.Fatal {
+			return usage("%s", d).hint("nats stream edit %s, or name another stream", d.Stream)
+		}
+		s.log.Warn("stream differs from the configuration; it is used as it is",
+			slog.String("stream", d.Stream), slog.String("field", d.Field), slog.String("have", d.Have), slog.String("want", d.Want))
 	}
 	return nil
 }

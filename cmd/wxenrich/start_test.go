@@ -38,6 +38,30 @@ func TestStartFailures(t *testing.T) {
 				}
 			},
 		},
+		{
+			name: "output that keeps a record until the next", args: []string{"run", "--limit", "1"},
+			environ: []string{"WXENRICH_INPUT_START=all"}, stderr: "max_msgs_per_subject is 1, want none: ",
+			prepare: func(t *testing.T, w *world) {
+				js := w.nats.JetStream()
+				_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, MaxMsgsPerSubject: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}}); err != nil {
+					t.Fatal(err)
+				}
+				w.run(t, "", "publish", w.account.OpenID(0)).want(t, 0, "", "")
+			},
+		},
+		{
+			name: "input that drops what is in hand", args: []string{"run"}, code: exitUsage, stderr: "hint: nats stream edit WX_EVENTS --discard new",
+			prepare: func(t *testing.T, w *world) {
+				_, err := w.nats.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, MaxMsgs: 100})
+				if err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

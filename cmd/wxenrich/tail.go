@@ -115,18 +115,16 @@ func (t tailFlags) consumer(cfg *config.Config, now time.Time) (jetstream.Ordere
 		FilterSubjects: []string{t.filter(cfg.Output.Subject)},
 		DeliverPolicy:  jetstream.DeliverNewPolicy,
 	}
-	var ago config.Duration
-	switch start, err := time.Parse(time.RFC3339, t.since); {
-	case t.since == "":
-	case t.since == "all":
+	switch t.since {
+	case "":
+	case "all":
 		oc.DeliverPolicy = jetstream.DeliverAllPolicy
-	case err == nil:
-		oc.DeliverPolicy, oc.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
-	case ago.UnmarshalText([]byte(t.since)) == nil:
-		start := now.Add(-ago.Std())
-		oc.DeliverPolicy, oc.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
 	default:
-		return oc, usage("--since %q: want a duration such as 10m, a time such as 2026-01-31T08:00:00+08:00, or all", t.since)
+		start, err := instant("--since", t.since, now)
+		if err != nil {
+			return oc, err.hint("or all")
+		}
+		oc.DeliverPolicy, oc.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
 	}
 	return oc, nil
 }
@@ -134,21 +132,14 @@ func (t tailFlags) consumer(cfg *config.Config, now time.Time) (jetstream.Ordere
 // filter is the output's subject with what we look for in it, and a wildcard
 // for every other token that varies.
 func (t tailFlags) filter(template string) string {
-	fill := strings.NewReplacer()
-	if t.appid != "" && t.openid != "" {
-		fill = strings.NewReplacer("{appid}", t.appid, "{openid}", t.openid)
-	} else if t.appid != "" {
-		fill = strings.NewReplacer("{appid}", t.appid)
-	} else if t.openid != "" {
-		fill = strings.NewReplacer("{openid}", t.openid)
+	var known []string
+	if t.appid != "" {
+		known = append(known, "{appid}", t.appid)
 	}
-	tokens := strings.Split(fill.Replace(template), ".")
-	for i, token := range tokens {
-		if strings.Contains(token, "{") {
-			tokens[i] = "*"
-		}
+	if t.openid != "" {
+		known = append(known, "{openid}", t.openid)
 	}
-	return strings.Join(tokens, ".")
+	return subjectFilter(template, known...)
 }
 
 // stream is the output stream, of one account where each has its own.

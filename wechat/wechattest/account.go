@@ -137,6 +137,19 @@ func (a *Account) SetSecret(secret string) {
 	a.secret = secret
 }
 
+// SetLimits replaces the quotas; what is spent of them stays spent.
+func (a *Account) SetLimits(limits Limits) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cfg.Limits = limits
+}
+
+func (a *Account) limits() Limits {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cfg.Limits
+}
+
 func (a *Account) alter(openid string, f func(*change)) {
 	i, o := a.book.find(openid)
 	if o != person {

@@ -98,7 +98,7 @@ func (q *quotas) roll(bucket string, now time.Time, reset time.Duration) *spendi
 func (x *exchange) spend(cost int) *reply {
 	q := &x.acc.quotas
 	bucket := x.acc.bucket(x.endpoint)
-	limit, limited := x.acc.cfg.Limits.daily(bucket)
+	limit, limited := x.acc.limits().daily(bucket)
 	if !limited {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (x *exchange) spend(cost int) *reply {
 	if s.today+cost > limit {
 		return fail(45009)
 	}
-	if most := x.acc.cfg.Limits.minute(bucket); most > 0 && s.thisMinute >= most {
+	if most := x.acc.limits().minute(bucket); most > 0 && s.thisMinute >= most {
 		return fail(45011)
 	}
 	s.today += cost
@@ -128,7 +128,7 @@ func (x *exchange) quotaGet() *reply {
 	}
 	a := x.acc
 	bucket := a.bucket(path[len(prefix):])
-	limit, limited := a.cfg.Limits.daily(bucket)
+	limit, limited := a.limits().daily(bucket)
 	if !limited {
 		return fail(76021)
 	}
@@ -142,7 +142,7 @@ func (x *exchange) quotaGet() *reply {
 	b = append(b, `,"remain":`...)
 	b = appendInt(b, limit-used)
 	b = append(b, '}')
-	if most := a.cfg.Limits.minute(bucket); most > 0 {
+	if most := a.limits().minute(bucket); most > 0 {
 		b = append(b, `,"rate_limit":{"call_count":`...)
 		b = appendInt(b, most)
 		b = append(b, `,"refresh_second":60}`...)
@@ -158,7 +158,7 @@ func (x *exchange) clearQuota() *reply {
 	if gjson.Get(x.body, "appid").Str != x.acc.cfg.AppID {
 		return fail(40013)
 	}
-	most := x.acc.cfg.Limits.ClearQuota
+	most := x.acc.limits().ClearQuota
 	if most == 0 {
 		most = 10
 	}

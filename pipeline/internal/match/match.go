@@ -22,11 +22,13 @@ type Doubt string
 // The doubts.
 const (
 	None         Doubt = ""
-	Doubled      Doubt = "doubled_row"   // one openid has two rows
-	Unasked      Doubt = "unasked_row"   // a row for an openid that nobody asked
-	UnionIDTwice Doubt = "unionid_twice" // two people with one unionid
-	ManyBlanks   Doubt = "many_blanks"   // many rows missing or without a unionid
-	Moved        Doubt = "unionid_moved" // somebody's unionid is in another's row
+	Doubled      Doubt = "doubled_row"     // one openid has two rows
+	Unasked      Doubt = "unasked_row"     // a row for an openid that nobody asked
+	UnionIDTwice Doubt = "unionid_twice"   // two people with one unionid
+	ManyBlanks   Doubt = "many_blanks"     // many rows missing or without a unionid
+	Moved        Doubt = "unionid_moved"   // somebody's unionid is in another's row
+	Changed      Doubt = "unionid_changed" // somebody had another unionid before
+	Sampled      Doubt = "sample_differs"  // user/info says something else of somebody
 )
 
 // Match returns, for each openid asked, the index of its row, or -1 where it
@@ -67,45 +69,59 @@ func Match(asked []string, rows []Row) (found []int, doubt Doubt) {
 	return found, doubt
 }
 
+// Expect says whether an account's followers have unionids.
+type Expect uint8
+
+// What may be expected.
+const (
+	Perhaps Expect = iota // none has had one yet
+	Always                // all have
+	Never                 // nobody is missed for having none
+)
+
 // maxWitnesses is how many people are worth a call of their own to believe a
 // batch; with more in question it is cheaper to ask for all of them again.
 const maxWitnesses = 3
 
 // Witnesses returns whom to ask for alone before a batch is believed. When the
 // column of unionids moves, one of them falls out at the end: somebody's row
-// has none. If that person's row is missing altogether, or is blank as that of
-// somebody who left, the move shows nowhere, except that asked for alone they
-// have a unionid that is in another's row. So each of them is a witness: those
-// without a row, followers without a unionid, and, of those who are said not
-// to follow although fresh says that they should, the last.
+// has none. If that person's row is missing altogether the move shows nowhere,
+// except that asked for alone they have a unionid that is in another's row. So
+// each of them is a witness: those without a row, and followers without a
+// unionid.
 //
-// bound says that the account's followers are known to have unionids. Without
-// any there is nothing to move, and nobody to ask.
-func Witnesses(found []int, rows []Row, bound bool, fresh func(i int) bool) ([]int, Doubt) {
-	var blank []int
-	gone := -1
+// That does not show every move: the last row may be of somebody who does not
+// follow and has none to lose, or is blank as if, and where a unionid has
+// moved to may be such a row. So if the last row has none, the last
+// who has one is to be asked for as well, and the batch is as good as that row:
+// check is their index, or -1.
+//
+// expect says whether followers should have unionids. Without any there is
+// nothing to move, and nobody to ask.
+func Witnesses(found []int, rows []Row, expect Expect) (blank []int, check int, doubt Doubt) {
+	bound := expect == Always
+	check = -1
 	for i, r := range found {
 		switch {
 		case r < 0:
 			blank = append(blank, i)
 		case rows[r].UnionID != "":
 			bound = true
-		case rows[r].Follows:
+			if check < 0 || r > found[check] {
+				check = i
+			}
+		case rows[r].Follows && expect != Never:
 			blank = append(blank, i)
-		case fresh(i) && (gone < 0 || r > found[gone]):
-			gone = i
 		}
 	}
-	if len(found) == 1 {
-		gone = -1 // no column, no move: a later batch tells whether they have left
+	if last := len(rows) - 1; len(found) == 1 || last < 0 || rows[last].UnionID != "" {
+		check = -1
 	}
 	switch {
 	case !bound:
-		return nil, None
+		return nil, -1, None
 	case len(blank) > maxWitnesses:
-		return nil, ManyBlanks
-	case gone >= 0:
-		blank = append(blank, gone)
+		return nil, -1, ManyBlanks
 	}
-	return blank, None
+	return blank, check, None
 }

@@ -44,32 +44,35 @@ func TestWitnesses(t *testing.T) {
 	ok := func(u string) match.Row { return match.Row{UnionID: u, Follows: true} }
 	blank := match.Row{Follows: true}
 	left := match.Row{}
+	const nobody = -1
 	for _, tc := range []struct {
-		name  string
-		found []int
-		rows  []match.Row
-		bound bool
-		fresh bool
-		want  []int
-		doubt match.Doubt
+		name   string
+		found  []int
+		rows   []match.Row
+		expect match.Expect
+		want   []int
+		check  int
+		doubt  match.Doubt
 	}{
-		{name: "nothing in question", found: []int{1, 0}, rows: []match.Row{ok("a"), ok("b")}},
-		{name: "a follower without a unionid", found: []int{1, 0}, rows: []match.Row{ok("a"), blank}, want: []int{0}},
-		{name: "a row missing", found: []int{-1, 0}, rows: []match.Row{ok("a")}, want: []int{0}},
-		{name: "somebody who left long ago", found: []int{1, 0}, rows: []match.Row{ok("a"), left}},
-		{name: "somebody who has just come", found: []int{1, 0}, rows: []match.Row{ok("a"), left}, fresh: true, want: []int{0}},
-		{name: "of several the last row", found: []int{0, 2, 1}, rows: []match.Row{left, left, left}, bound: true, fresh: true, want: []int{1}},
-		{name: "an account without unionids", found: []int{0, 1}, rows: []match.Row{blank, blank}},
-		{name: "known to have them", found: []int{0, 1}, rows: []match.Row{blank, blank}, bound: true, want: []int{0, 1}},
-		{name: "too many", found: []int{0, -1, -1, -1, -1}, rows: []match.Row{ok("a")}, doubt: match.ManyBlanks},
-		{name: "alone and blank", found: []int{0}, rows: []match.Row{blank}, bound: true, want: []int{0}},
-		{name: "alone and gone", found: []int{0}, rows: []match.Row{left}, bound: true, fresh: true},
+		{name: "nothing in question", found: []int{1, 0}, rows: []match.Row{ok("a"), ok("b")}, check: nobody},
+		{name: "a follower without a unionid", found: []int{1, 0}, rows: []match.Row{ok("a"), blank}, want: []int{0}, check: 1},
+		{name: "a row missing", found: []int{-1, 0}, rows: []match.Row{ok("a")}, want: []int{0}, check: nobody},
+		{name: "somebody who left", found: []int{1, 0}, rows: []match.Row{left, ok("a")}, check: nobody},
+		{name: "and who has the last row", found: []int{1, 0}, rows: []match.Row{ok("a"), left}, check: 1},
+		{name: "several of them", found: []int{2, 3, 0, 1}, rows: []match.Row{ok("a"), ok("b"), left, left}, check: 3},
+		{name: "nobody is left", found: []int{0, 2, 1}, rows: []match.Row{left, left, left}, expect: match.Always, check: nobody},
+		{name: "an account without unionids", found: []int{0, 1}, rows: []match.Row{blank, blank}, check: nobody},
+		{name: "known to have them", found: []int{0, 1}, rows: []match.Row{blank, blank}, expect: match.Always, want: []int{0, 1}, check: nobody},
+		{name: "not to be missed", found: []int{1, 0, -1}, rows: []match.Row{ok("a"), blank}, expect: match.Never, want: []int{2}, check: 1},
+		{name: "too many", found: []int{0, -1, -1, -1, -1}, rows: []match.Row{ok("a")}, check: nobody, doubt: match.ManyBlanks},
+		{name: "alone and blank", found: []int{0}, rows: []match.Row{blank}, expect: match.Always, want: []int{0}, check: nobody},
+		{name: "alone and gone", found: []int{0}, rows: []match.Row{left}, expect: match.Always, check: nobody},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, doubt := match.Witnesses(tc.found, tc.rows, tc.bound, func(int) bool { return tc.fresh })
-			if !slices.Equal(got, tc.want) || doubt != tc.doubt {
-				t.Errorf("Witnesses = %v %q, want %v %q", got, doubt, tc.want, tc.doubt)
+			got, check, doubt := match.Witnesses(tc.found, tc.rows, tc.expect)
+			if !slices.Equal(got, tc.want) || check != tc.check || doubt != tc.doubt {
+				t.Errorf("Witnesses = %v %d %q, want %v %d %q", got, check, doubt, tc.want, tc.check, tc.doubt)
 			}
 		})
 	}

@@ -1,4 +1,5 @@
-// Package pace decides how often a lane may call before its batches are full.
+// Package pace decides how often a lane may call: before its batches are full,
+// and at all.
 //
 // Waiting fills batches and saves calls; calling at once saves time. Calls
 // that the day's quota leaves unused are worth nothing tomorrow, so a lane may

@@ -1,7 +1,6 @@
 package split_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -88,63 +87,3 @@ func TestLeafIsBadWhateverElseIs(t *testing.T) {
 		}
 	}
 }
-
-// TestCostAgainstTheBound queues people of whom a share p is refused, looks
-// them up 100 at a time, puts what a split leaves unknown back into the queue,
-// and compares the calls with what no method can do without: H(p) for each
-// person, since a call tells at most one bit, and one call for each 100.
-func TestCostAgainstTheBound(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ p, most float64 }{
-		// most is the calls per 1,000 people that we let it cost
-		{0.0001, 12}, {0.001, 22}, {0.005, 52}, {0.01, 90}, {0.02, 175}, {0.05, 430}, {0.1, 850},
-	} {
-		t.Run(fmt.Sprint(tc.p), func(t *testing.T) {
-			t.Parallel()
-			rng := rand.New(rand.NewPCG(3, 4))
-			const people = 30_000
-			bad := make(map[int]bool)
-			for n := range people {
-				if rng.Float64() < tc.p {
-					bad[n] = true
-				}
-			}
-			queue, calls, found := numbers(people), 0, 0
-			for len(queue) > 0 {
-				group := queue[:min(100, len(queue))]
-				queue = queue[len(group):]
-				calls++
-				if !anyBad(group, bad) {
-					continue
-				}
-				leaf, _, unknown, more := narrow(group, bad)
-				if !bad[leaf] {
-					t.Fatal("found somebody who is not bad")
-				}
-				found++
-				calls += more
-				queue = append(append([]int{}, unknown...), queue...)
-			}
-			if found != len(bad) {
-				t.Fatalf("found %d of %d", found, len(bad))
-			}
-			cost := float64(calls) / people * 1000
-			bound := 1000 * max(entropy(tc.p), 0.01)
-			t.Logf("p = %.2f %%: %.1f calls per 1,000, bound %.1f", 100*tc.p, cost, bound)
-			if cost > tc.most {
-				t.Errorf("%.1f calls per 1,000, want %.0f at most", cost, tc.most)
-			}
-		})
-	}
-}
-
-func anyBad(group []int, bad map[int]bool) bool {
-	for _, n := range group {
-		if bad[n] {
-			return true
-		}
-	}
-	return false
-}
-
-func entropy(p float64) float64 { return -p*math.Log2(p) - (1-p)*math.Log2(1-p) }

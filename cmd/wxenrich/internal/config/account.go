@@ -4,17 +4,23 @@ import "reflect"
 
 // Account is one Official Account, and so one lane.
 type Account struct {
-	AppID        string   `yaml:"appid" doc:"the account's AppID, [A-Za-z0-9_-], at most 64 characters" zh:"公众号 AppID"`
-	SecretFile   string   `yaml:"secret_file" doc:"file that holds the AppSecret; a line end is ignored" zh:"存放 AppSecret 的文件，忽略换行"`
-	SecretEnv    string   `yaml:"secret_env" doc:"environment variable that holds the AppSecret, instead of a file" zh:"存放 AppSecret 的环境变量名（代替文件）"`
-	Token        Token    `yaml:"token"`
-	API          string   `yaml:"api" default:"https://api.weixin.qq.com" doc:"base URL of WeChat's API" zh:"微信 API 的基地址"`
-	Lang         string   `yaml:"lang" default:"zh_CN" one:"zh_CN|zh_TW|en" doc:"language to ask for where the event names none" zh:"事件未指定时请求的语言"`
-	Concurrency  int      `yaml:"concurrency" default:"4" min:"1" max:"1000" doc:"batchget calls in flight" zh:"同时进行的 batchget 调用数"`
-	Timeout      Duration `yaml:"timeout" default:"20s" min:"100ms" doc:"longest batchget call" zh:"单次 batchget 的超时"`
-	Rate         float64  `yaml:"rate" default:"0" min:"0" doc:"calls per second at most; 0 is unlimited" zh:"每秒调用上限；0 表示不限"`
-	Quota        Quota    `yaml:"quota"`
-	CanaryOpenID string   `yaml:"canary_openid" doc:"openid of a follower that is known to be good: tells a wrong account from a bad openid" zh:"已知有效的关注者 openid，用于区分账号错误和 openid 错误"`
+	AppID         string   `yaml:"appid" doc:"the account's AppID, [A-Za-z0-9_-], at most 64 characters" zh:"公众号 AppID"`
+	SecretFile    string   `yaml:"secret_file" doc:"file that holds the AppSecret; a line end is ignored" zh:"存放 AppSecret 的文件，忽略换行"`
+	SecretEnv     string   `yaml:"secret_env" doc:"environment variable that holds the AppSecret, instead of a file" zh:"存放 AppSecret 的环境变量名（代替文件）"`
+	Token         Token    `yaml:"token"`
+	API           string   `yaml:"api" default:"https://api.weixin.qq.com" doc:"base URL of WeChat's API" zh:"微信 API 的基地址"`
+	APIFallback   List     `yaml:"api_fallback" doc:"further base URLs, tried in this order while api gives no answer; none by default, since a firewall or a border may be in between; WeChat's are https://api2.weixin.qq.com (for disasters), and sh.api, sz.api and hk.api" zh:"api 没有应答时依次尝试的其他基地址；默认没有，因为中间可能隔着防火墙或国境；微信提供 https://api2.weixin.qq.com（容灾）以及 sh.api、sz.api、hk.api"`
+	Proxy         string   `yaml:"proxy" doc:"proxy on the way to WeChat: http, https or socks5://host:port, or none; by default what the variables HTTPS_PROXY and NO_PROXY say, which may also hold a password" zh:"访问微信所用的代理：http、https 或 socks5://host:port，none 表示不用；默认按环境变量 HTTPS_PROXY 和 NO_PROXY（需要密码时也用它们）"`
+	CAFile        string   `yaml:"ca_file" doc:"PEM file with authorities to trust besides the system's, for a proxy that opens TLS" zh:"除系统之外还信任的 CA 的 PEM 文件，用于会解开 TLS 的代理"`
+	Lang          string   `yaml:"lang" default:"zh_CN" one:"zh_CN|zh_TW|en" doc:"language to ask for where the event names none" zh:"事件未指定时请求的语言"`
+	Concurrency   int      `yaml:"concurrency" default:"4" min:"1" max:"1000" doc:"batchget calls in flight" zh:"同时进行的 batchget 调用数"`
+	Timeout       Duration `yaml:"timeout" default:"20s" min:"100ms" doc:"longest batchget call" zh:"单次 batchget 的超时"`
+	Rate          float64  `yaml:"rate" default:"0" min:"0" doc:"calls per second at most; 0 is unlimited" zh:"每秒调用上限；0 表示不限"`
+	Quota         Quota    `yaml:"quota"`
+	Errcodes      Map      `yaml:"errcodes" doc:"classes for errcodes that go before the table's, for example 12345: operator or token/-1: operator; see deploy/docs/errcodes.md" zh:"优先于内置表的错误码分类，例如 12345: operator 或 token/-1: operator；见 deploy/docs/errcodes.md"`
+	CanaryOpenID  string   `yaml:"canary_openid" doc:"openid of a follower that is known to be good: tells a wrong account from a bad openid" zh:"已知有效的关注者 openid，用于区分账号错误和 openid 错误"`
+	SampleCheck   Share    `yaml:"sample_check" default:"0%" min:"0%" max:"1%" doc:"share of openids that are also asked for alone, to compare the rows of batches with user/info; 0.1% costs one call for 1,000 openids beside ten" zh:"抽样比例：同时用 user/info 单查并与批量结果比对；0.1% 即每 1000 个 openid 多一次调用（原为十次）"`
+	ExpectUnionID string   `yaml:"expect_unionid" default:"auto" one:"auto|true|false" doc:"whether followers have a unionid, as on an account bound to an Open Platform account: whoever has none is asked for again before the record says so; auto learns it from the answers, false never asks again" zh:"关注者是否应有 unionid（公众号已绑定开放平台）：没有的会再查一次才输出；auto 从返回中学习，false 从不再查"`
 
 	// What these sections say wins for this account over the general ones.
 	Input   Input   `yaml:"input" override:"yes"`
@@ -28,8 +34,15 @@ type Account struct {
 type Token struct {
 	Source string `yaml:"source" default:"stable" one:"stable|classic|file|url|static_env" doc:"stable_token, token, or somebody else's: a file, a URL or an environment variable" zh:"令牌来源：stable_token、token，或由他人维护的文件、URL、环境变量"`
 	Path   string `yaml:"path" doc:"source file: the file, read again for each call" zh:"source 为 file 时的文件，每次调用重新读取"`
-	URL    string `yaml:"url" doc:"source url: answers a GET with the token, bare or as {\"access_token\",\"expires_in\"}" zh:"source 为 url 时的地址，GET 返回令牌"`
+	URL    string `yaml:"url" doc:"source url: answers a GET with the token, bare or in JSON; deploy/docs/token-url.md is the protocol" zh:"source 为 url 时的地址，GET 返回令牌（纯文本或 JSON），协议见 deploy/docs/token-url.md"`
 	Env    string `yaml:"env" doc:"source static_env: the variable that holds the token" zh:"source 为 static_env 时的变量名"`
+
+	Share string `yaml:"share" default:"auto" one:"auto|true|false" doc:"replicas share one token through the state bucket, sealed with the AppSecret; auto: those of source classic do" zh:"多副本通过状态 bucket 共用一个令牌（用 AppSecret 加密）；auto：仅 classic 共用"`
+
+	AuthFile    string `yaml:"auth_file" doc:"source url: file that holds the value of the Authorization header, read again for each request" zh:"source 为 url 时存放 Authorization 请求头的值的文件，每次请求重新读取"`
+	AuthEnv     string `yaml:"auth_env" doc:"source url: environment variable that holds it, instead of a file" zh:"存放该值的环境变量名（代替文件）"`
+	TokenPath   string `yaml:"token_path" default:"access_token" doc:"source url: where in a JSON answer the token is; dots go down" zh:"source 为 url 时令牌在 JSON 中的路径，用点分隔"`
+	ExpiresPath string `yaml:"expires_path" default:"expires_in" doc:"source url: where its end is, in seconds from now, as a unix time or in RFC 3339" zh:"source 为 url 时有效期的路径：剩余秒数、unix 时间或 RFC 3339"`
 }
 
 // Quota is how much of the account's daily calls may be spent.

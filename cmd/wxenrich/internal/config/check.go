@@ -32,6 +32,9 @@ func (l *loader) check(needAccounts bool) {
 	}{{"input", c.Input.Storage}, {"output", c.Output.Storage}, {"dead", c.Dead.Storage}} {
 		l.checkStorage(s.path, s.s)
 	}
+	if b := c.State.Bucket; b != "" && !events.ValidAppID(b) {
+		l.wrong("state.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
+	}
 	l.address("http.listen", c.HTTP.Listen)
 	if needAccounts && len(c.Accounts) == 0 && len(l.faults) == 0 {
 		l.fault("accounts", "", "there is none: write one into %s (\"wxenrich config init\" does), or set %s", DefaultFile, Variable("accounts[0].appid"))

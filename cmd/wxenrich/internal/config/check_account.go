@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -20,6 +21,21 @@ func (l *loader) checkAccount(path string, a *Account) {
 	}
 	l.checkToken(path, a)
 	l.checkURL(p("api"), a.API, false)
+	for i, s := range a.APIFallback {
+		l.checkURL(p("api_fallback"), s, false)
+		if s == a.API || slices.Contains(a.APIFallback[:i], s) {
+			l.wrong(p("api_fallback"), "names a host that is asked anyway: want each once")
+		}
+	}
+	if _, err := a.ProxyURL(); err != nil {
+		l.wrong(p("proxy"), "%v", err)
+	}
+	if _, err := a.Authorities(); err != nil {
+		l.wrong(p("ca_file"), "%v", err)
+	}
+	if _, err := a.Overrides(); err != nil {
+		l.wrong(p("errcodes"), "%v", err)
+	}
 	if a.CanaryOpenID != "" && !events.ValidOpenID(a.CanaryOpenID) {
 		l.wrong(p("canary_openid"), "is not an openid: want 20 to 64 of A-Z a-z 0-9 _ -")
 	}
@@ -80,8 +96,30 @@ func (l *loader) checkToken(path string, a *Account) {
 	if a.Token.URL != "" {
 		l.checkURL(p("token.url"), a.Token.URL, true)
 	}
+	if a.Token.Share == "true" && !ours {
+		l.wrong(p("token.share"), "is true, yet token.source is %s: want source stable or classic", a.Token.Source)
+	}
 	l.checkSecretFile(p("token.path"), a.Token.Path)
 	l.checkVariable(p("token.env"), a.Token.Env)
+	l.checkTokenURL(path, a)
+}
+
+// checkTokenURL checks what belongs to source url alone.
+func (l *loader) checkTokenURL(path string, a *Account) {
+	p := func(key string) string { return join(path, "token."+key) }
+	for _, f := range [][2]string{{"auth_file", a.Token.AuthFile}, {"auth_env", a.Token.AuthEnv}} {
+		if f[1] != "" && a.Token.Source != "url" {
+			l.wrong(p(f[0]), "is set, yet token.source is %s: want source url", a.Token.Source)
+		}
+	}
+	if a.Token.AuthFile != "" && a.Token.AuthEnv != "" {
+		l.wrong(p("auth_env"), "is set beside token.auth_file: want one of them")
+	}
+	if a.Token.TokenPath == "" {
+		l.wrong(p("token_path"), "is empty: want the path of the token, such as access_token")
+	}
+	l.checkSecretFile(p("auth_file"), a.Token.AuthFile)
+	l.checkVariable(p("auth_env"), a.Token.AuthEnv)
 }
 
 // checkSecretFile warns only: one account without its secret is that account's

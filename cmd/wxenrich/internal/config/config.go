@@ -17,6 +17,7 @@ type Config struct {
 	Retry       Retry     `yaml:"retry"`
 	Recent      Recent    `yaml:"recent"`
 	Recheck     Recheck   `yaml:"recheck"`
+	State       State     `yaml:"state"`
 	Shutdown    Shutdown  `yaml:"shutdown"`
 	HTTP        HTTP      `yaml:"http"`
 	Log         Log       `yaml:"log"`
@@ -104,6 +105,12 @@ type Recent struct {
 // Recheck is the second question about a new follower who is said not to follow.
 type Recheck struct {
 	After Duration `yaml:"after" default:"2s" min:"0s" doc:"wait before a fresh subscriber who is said not to follow is asked for again; 0s never asks again" zh:"新关注者被报告为未关注时，多久后再查一次；0s 关闭"`
+}
+
+// State is where replicas tell each other what they have found out.
+type State struct {
+	Bucket   string `yaml:"bucket" default:"WX_STATE" doc:"key-value bucket in which replicas share holds and counts; empty for none" zh:"副本间共享暂停状态和计数的键值桶，留空则不使用"`
+	Replicas int    `yaml:"replicas" default:"1" min:"1" max:"5" doc:"servers that hold the bucket" zh:"该桶的副本数"`
 }
 
 // Shutdown is the end.

@@ -44,6 +44,8 @@ accounts:
   - appid: wx2
     token: {source: url, url: "https://tokens.example/wx2?key=hush"}
     quota: {use_at_most: 80%}
+    api_fallback: [https://api2.weixin.qq.com, https://sh.api.weixin.qq.com]
+    errcodes: {12345: operator, token/-1: operator}
 batch:
   size: 50
 log: {level: debug}

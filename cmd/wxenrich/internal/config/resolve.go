@@ -91,6 +91,22 @@ func (a *Account) Secret(getenv func(string) string) (wechat.Secret, error) {
 	return "", ErrNoSecret
 }
 
+// Authorization reads what a token's URL wants as that header, anew each time;
+// empty when neither auth_file nor auth_env is set. getenv is os.Getenv. The
+// error never holds the value.
+func (t *Token) Authorization(getenv func(string) string) (wechat.Secret, error) {
+	switch {
+	case t.AuthFile != "":
+		return ReadSecret(t.AuthFile)
+	case t.AuthEnv != "":
+		if s := strings.TrimSpace(getenv(t.AuthEnv)); s != "" {
+			return wechat.Secret(s), nil
+		}
+		return "", fmt.Errorf("token.auth_env: the variable %s is not set", t.AuthEnv)
+	}
+	return "", nil
+}
+
 // ReadSecret reads a file that holds one secret and perhaps a line end.
 func ReadSecret(path string) (wechat.Secret, error) {
 	b, err := os.ReadFile(path)

@@ -100,6 +100,13 @@ func (c *Config) shown() []leaf {
 
 // harmless is a value without what may be a secret in it.
 func harmless(v reflect.Value) any {
+	if l, ok := v.Interface().(List); ok {
+		out := make(List, len(l))
+		for i := range l {
+			out[i] = harmless(reflect.ValueOf(l[i])).(string)
+		}
+		return out
+	}
 	s, ok := v.Interface().(string)
 	if !ok {
 		return v.Interface()

@@ -16,6 +16,8 @@ type Screen struct {
 	TTY   bool
 	Color bool
 	Width int // columns
+
+	Height int // lines; 0: unknown, or no terminal
 }
 
 // Of looks at what w is. getenv is os.Getenv.
@@ -27,8 +29,8 @@ func Of(w io.Writer, getenv func(string) string) Screen {
 	}
 	s.TTY = true
 	s.Color = getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		s.Width = width
+	if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		s.Width, s.Height = width, height
 	}
 	return s
 }

@@ -83,3 +83,16 @@ func TestColour(t *testing.T) {
 		t.Errorf("got %q, %q", s.Bold("x"), s.Faint(""))
 	}
 }
+
+func TestWrap(t *testing.T) {
+	t.Parallel()
+	_, s := plain()
+	if d := cmp.Diff([]string{"  one two\ufffd 三四 five"}, s.Wrap("  ", "one two\x1b 三四 five")); d != "" {
+		t.Errorf("without a terminal: -want +got\n%s", d)
+	}
+	s.TTY, s.Width = true, 10
+	want := []string{"  one two", "  三四 six", "  longert…", "  end"}
+	if d := cmp.Diff(want, s.Wrap("  ", "one two 三四 six longerthanaline end")); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}

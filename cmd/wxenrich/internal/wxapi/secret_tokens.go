@@ -16,15 +16,16 @@ type secretTokens struct {
 	read func() (wechat.Secret, error)
 	make func(wechat.Secret) (*wechat.Tokens, error)
 
-	mu     sync.Mutex // held for a small file's read, never across a call
-	secret wechat.Secret
-	tokens *wechat.Tokens // nil until a secret has been read
+	mu      sync.Mutex // held for a small file's read, never across a call
+	secret  wechat.Secret
+	missing bool           // there was none when it was read
+	tokens  *wechat.Tokens // nil until a secret has been read
 }
 
 func (t *secretTokens) Token(ctx context.Context) (wechat.Secret, error) {
 	tokens, err := t.current()
 	if err != nil {
-		return "", operator("secret", err)
+		return "", operator("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
 	}
 	token, err := tokens.Token(ctx)
 	if wechat.ClassOf(err) == wechat.Operator && t.changed() {
@@ -46,6 +47,7 @@ func (t *secretTokens) current() (*wechat.Tokens, error) {
 		return t.tokens, nil
 	}
 	secret, err := t.read()
+	t.missing = err != nil
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +56,20 @@ func (t *secretTokens) current() (*wechat.Tokens, error) {
 		t.secret, t.tokens = secret, tokens
 	}
 	return tokens, err
+}
+
+// Renewed takes over a secret that differs from the one in use, or is there
+// where it was missing, and reports whether there was one. The first one that is
+// read is not new: a replica that finds a hold may not have read any before.
+func (t *secretTokens) Renewed() bool {
+	t.mu.Lock()
+	unread, missing := t.tokens == nil, t.missing
+	t.mu.Unlock()
+	if unread {
+		_, err := t.current()
+		return err == nil && missing
+	}
+	return t.changed()
 }
 
 // changed takes over a secret that differs from the one in use.
@@ -67,10 +83,6 @@ func (t *secretTokens) changed() bool {
 	t.secret = secret
 	t.tokens.SetSecret(secret)
 	return true
-}
-
-func operator(op string, err error) error {
-	return &wechat.Error{Op: op, Class: wechat.Operator, Err: err}
 }
 
 // Format prints no field: fmt would print the secret among them.

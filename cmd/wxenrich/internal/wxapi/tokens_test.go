@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
@@ -103,7 +103,7 @@ func TestForeignTokens(t *testing.T) {
 		"file":       {Source: "file", Path: file},
 		"static_env": {Source: "static_env", Env: "TOKEN"},
 		"bare":       {Source: "url", URL: bare.URL},
-		"object":     {Source: "url", URL: object.URL + "?key=hush"},
+		"object":     {Source: "url", URL: object.URL + "?key=hush", TokenPath: "access_token", ExpiresPath: "expires_in"},
 	} {
 		b := *a
 		b.Token = source
@@ -117,83 +117,112 @@ func TestForeignTokens(t *testing.T) {
 	}
 }
 
-func TestForeignTokensFail(t *testing.T) {
+// A kept token that has been refused is not tried again at once; the next one is.
+func TestKeptTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	answer := func(status int, body string) string {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Location", "http://other/?key=hush")
-			w.WriteHeader(status)
-			fmt.Fprint(w, body)
-		}))
-		t.Cleanup(s.Close)
-		return s.URL + "/?key=hush"
+	account, a := simulator(t)
+	a.Token = config.Token{Source: "file", Path: filepath.Join(t.TempDir(), "token")}
+	write(t, a.Token.Path, "of yesterday")
+	client, err := wxapi.New(a, wxapi.Options{Getenv: noEnv})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		source config.Token
-		want   wechat.Class
-	}{
-		"no file":     {config.Token{Source: "file", Path: "/no/such"}, wechat.Operator},
-		"no variable": {config.Token{Source: "static_env", Env: "NONE"}, wechat.Operator},
-		"refused":     {config.Token{Source: "url", URL: "http://127.0.0.1:1/?key=hush"}, wechat.Transient},
-		"status":      {config.Token{Source: "url", URL: answer(500, "hush")}, wechat.Transient},
-		"redirect":    {config.Token{Source: "url", URL: answer(302, "")}, wechat.Transient},
-		"empty":       {config.Token{Source: "url", URL: answer(200, " \n")}, wechat.Transient},
-		"html":        {config.Token{Source: "url", URL: answer(200, "<html>hush</html>")}, wechat.Transient},
-		"not JSON":    {config.Token{Source: "url", URL: answer(200, "{hush")}, wechat.Transient},
-		"no token":    {config.Token{Source: "url", URL: answer(200, `{"token":"hush"}`)}, wechat.Transient},
-	} {
-		a := config.NewAccount(appid)
-		a.Token = c.source
-		tokens, err := wxapi.Tokens(a, wxapi.Options{Getenv: noEnv})
-		if err != nil {
+	get := func() wechat.Class {
+		_, err := client.UserInfo(t.Context(), wechat.Query{OpenID: account.OpenID(0)})
+		return wechat.ClassOf(err)
+	}
+	if got := get(); got != wechat.StaleToken {
+		t.Errorf("a wrong token: %v", got)
+	}
+	if got := get(); got != wechat.Operator {
+		t.Errorf("the same wrong token: %v", got)
+	}
+	if n := account.Stats().Calls["user/info"]; n > 1 {
+		t.Errorf("%d calls with the wrong token", n)
+	}
+	if client.Renewed() {
+		t.Error("the same token counts as a new one")
+	}
+	write(t, a.Token.Path, "of today, as wrong")
+	if !client.Renewed() || client.Renewed() {
+		t.Error("a new token is not reported once")
+	}
+	if got := get(); got != wechat.StaleToken {
+		t.Errorf("another token: %v", got)
+	}
+}
+
+// WeChat may refuse a good token once; nobody writes another for that.
+func TestKeptTokenIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	a := config.NewAccount(appid)
+	a.Token = config.Token{Source: "static_env", Env: "TOKEN"}
+	synctest.Test(t, func(t *testing.T) {
+		source := tokens(t, a, wxapi.Options{Getenv: func(string) string { return "kept" }})
+		for range 3 {
+			token, err := source.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Reject(token)
+			time.Sleep(time.Minute - time.Second)
+			if _, err := source.Token(t.Context()); wechat.ClassOf(err) != wechat.Operator {
+				t.Errorf("within a minute: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// A replica that starts into a hold reads its credentials there for the first
+// time: that is no reason to try the account.
+func TestFirstReadIsNotNew(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"stable", "classic", "file"} {
+		_, a := simulator(t)
+		a.Token.Source = source
+		path := filepath.Join(t.TempDir(), "secret")
+		a.SecretFile, a.Token.Path = path, path
+		write(t, path, "first")
+		missing, present := newAPI(t, a), newAPI(t, a)
+		for range 2 {
+			if present.Renewed() {
+				t.Errorf("%s: the first one counts as new", source)
+			}
+		}
+		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		_, err = tokens.Token(t.Context())
-		if wechat.ClassOf(err) != c.want {
-			t.Errorf("%s: %v", name, err)
+		if missing.Renewed() || present.Renewed() {
+			t.Errorf("%s: none counts as new", source)
 		}
-		if text := fmt.Sprintf("%v %+v %#v", tokens, tokens, tokens); strings.Contains(text, "hush") {
-			t.Errorf("%s: a secret is shown: %s", name, text)
-		}
-		for e := err; e != nil; e = errors.Unwrap(e) {
-			if strings.Contains(fmt.Sprintf("%v %+v %#v", e, e, e), "hush") {
-				t.Errorf("%s: a secret is shown: %v", name, e)
-			}
+		write(t, path, "second")
+		if !missing.Renewed() || !present.Renewed() {
+			t.Errorf("%s: another one is not new", source)
 		}
 	}
 }
 
-func TestURLIsAskedOnceForAll(t *testing.T) {
+// What to do about a token that is refused again and again depends on where it
+// comes from.
+func TestTokenHint(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int32
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "token-", asked.Add(1))
-	}))
-	t.Cleanup(s.Close)
-	a := config.NewAccount(appid)
-	a.Token = config.Token{Source: "url", URL: s.URL}
-	tokens, err := wxapi.Tokens(a, wxapi.Options{Getenv: noEnv})
+	for source, want := range map[string]string{"stable": "", "classic": "", "file": "token.path", "static_env": "token.env", "url": "token server"} {
+		a := config.NewAccount(appid)
+		a.Token.Source = source
+		if got := newAPI(t, a).TokenHint; (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q in it", source, got, want)
+		}
+	}
+}
+
+func newAPI(t *testing.T, a *config.Account) *wxapi.API {
+	t.Helper()
+	api, err := wxapi.New(a, wxapi.Options{Getenv: noEnv})
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := func(want wechat.Secret) {
-		var wg sync.WaitGroup
-		for range 50 {
-			wg.Go(func() {
-				if got, err := tokens.Token(t.Context()); err != nil || got != want {
-					t.Errorf("got %s, want %s, %v", got.Reveal(), want.Reveal(), err)
-				}
-			})
-		}
-		wg.Wait()
-	}
-	all("token-1")
-	tokens.Reject("token-0") // somebody was slow: that one is gone anyway
-	all("token-1")
-	for range 50 {
-		tokens.Reject("token-1")
-	}
-	all("token-2")
+	return api
 }
 
 func TestExplain(t *testing.T) {

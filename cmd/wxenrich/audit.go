@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
+)
+
+// auditFlags is what the command line says.
+type auditFlags struct {
+	nats           *natsconn.Settings
+	appid          string
+	since, until   string
+	fromSeq, toSeq uint64
+	doubles        bool
+	show           int
+	verbose        bool
+	json           bool
+}
+
+func newAuditCommand(a *app) *cobra.Command {
+	var f auditFlags
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Check that every event has exactly one answer",
+		Long: `Reads the streams, headers only, and accounts for every event that the lanes
+listen to: it has its record or its dead letter, or is pending, or nobody can
+say any more because a stream has dropped what is old. What is missing or
+doubled is named by its place in the input stream and its id.
+
+It changes nothing and may run beside the service. An event that is not
+acknowledged yet is pending. Exit code 1 when an event is missing or doubled, 3
+when there is no event in the range.`,
+		Example: `  wxenrich audit
+  wxenrich audit --appid wx0123456789abcdef --since 2d --json
+  wxenrich audit --from-seq 1 --to-seq 1000000 --doubles --show 100`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return runAudit(c.Context(), a, f) },
+	}
+	f.nats = natsFlags(c)
+	a.appidFlag(c, &f.appid, "only this account (default all that are configured)")
+	flags := c.Flags()
+	flags.StringVar(&f.since, "since", "", "events stored since: 10m, 2d or 2026-01-31T08:00:00+08:00 (default all)")
+	flags.StringVar(&f.until, "until", "", "events stored before, in the same forms (default now)")
+	flags.Uint64Var(&f.fromSeq, "from-seq", 0, "first sequence of the input stream, instead of a time")
+	flags.Uint64Var(&f.toSeq, "to-seq", 0, "last sequence of the input stream")
+	flags.BoolVar(&f.doubles, "doubles", false, "sort repeats by who caused them: producer, replay, redrive, or us")
+	flags.IntVar(&f.show, "show", 20, "how many events to name of each kind and account; 0 for none")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "name openids too")
+	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	return c
+}
+
+func runAudit(ctx context.Context, a *app, f auditFlags) error {
+	cfg, err := a.load(false)
+	if err != nil {
+		return err
+	}
+	scope, err := f.scope(cfg, time.Now())
+	if err != nil {
+		return err
+	}
+	nc, err := a.dialNATS(ctx, f.nats, cfg, "audit")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := nc.JetStream()
+	if err != nil {
+		return err
+	}
+	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
+	scope.Progress = func(stream string, done, total uint64) {
+		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
+	}
+	report, err := audit.Run(ctx, js, scope)
+	progress.Done()
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return failed("%w", err).hint("\"wxenrich run\" creates the streams; is the configuration the service's?")
+	}
+	if err != nil {
+		return nc.Explain(err)
+	}
+	if f.json {
+		err = json.NewEncoder(a.out).Encode(struct {
+			Holds bool `json:"holds"`
+			audit.Report
+		}{report.Holds(), report})
+	} else {
+		err = printAudit(term.Of(a.out, a.getenv), &report, f)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(&report)
+}
+
+// verdict is the exit code, and what to do.
+func verdict(r *audit.Report) error {
+	sum := r.Sum()
+	switch {
+	case !r.Holds():
+		return failed("the law is broken: %s missing, %s doubled", grouped(sum.Missing), grouped(sum.Doubled)).
+			hint("a missing event is still in the input, at its sequence: publish it again to have it answered").
+			hint("a consumer that is idempotent by Nats-Msg-Id is not harmed by a double")
+	case sum.In == 0:
+		return nothing("there is no event in the range")
+	}
+	return nil
+}
+
+// scope is the configuration's lanes, in the range of the flags.
+func (f auditFlags) scope(cfg *config.Config, now time.Time) (audit.Scope, error) {
+	s := audit.Scope{FromSeq: f.fromSeq, ToSeq: f.toSeq, Repeats: f.doubles, Show: f.show, OpenIDs: f.verbose}
+	if s.Show <= 0 {
+		s.Show = -1
+	}
+	if (f.since != "" || f.until != "") && (f.fromSeq != 0 || f.toSeq != 0) {
+		return s, usage("want a range of times (--since, --until) or of sequences (--from-seq, --to-seq), not both")
+	}
+	var fault *exitError
+	if s.Since, fault = instant("--since", f.since, now); fault != nil {
+		return s, fault
+	}
+	if s.Until, fault = instant("--until", f.until, now); fault != nil {
+		return s, fault
+	}
+	if s.ToSeq != 0 && s.ToSeq < s.FromSeq || !s.Until.IsZero() && s.Until.Before(s.Since) {
+		return s, usage("the range ends before it begins")
+	}
+	appids := cfg.AppIDs()
+	if f.appid != "" || len(appids) == 0 {
+		account, err := oneAccount(cfg, f.appid)
+		if err != nil {
+			return s, err
+		}
+		appids = []string{account.AppID}
+	}
+	for _, appid := range appids {
+		s.Lanes = append(s.Lanes, auditLane(cfg, cfg.Anyone(appid), f.appid != "" && len(cfg.Accounts) > 1))
+	}
+	if f.fromSeq != 0 || f.toSeq != 0 {
+		for _, l := range s.Lanes {
+			if l.Stream != s.Lanes[0].Stream {
+				return s, usage("--from-seq, --to-seq: the accounts have several input streams").hint("name one account with --appid")
+			}
+		}
+	}
+	return s, nil
+}
+
+// auditLane is an account's lane; alone says that others share its streams and
+// are not looked at.
+func auditLane(cfg *config.Config, account *config.Account, alone bool) audit.Lane {
+	in := account.Resolve()
+	l := audit.Lane{
+		AppID: account.AppID, Stream: in.Stream, Subjects: in.Subjects, Durable: in.Durable,
+		Output: expandAppID(cfg.Output.Stream, account.AppID), Dead: expandAppID(cfg.Dead.Stream, account.AppID),
+		Fields: account.Input.Fields,
+	}
+	if alone {
+		l.OutputSubject = subjectFilter(cfg.Output.Subject, "{appid}", account.AppID)
+		l.DeadSubject = subjectFilter(cfg.Dead.Subject, "{appid}", account.AppID)
+	}
+	return l
+}
+
+// subjectFilter is a template with what is known in it, by pairs, and a
+// wildcard for every other token that varies.
+func subjectFilter(template string, pairs ...string) string {
+	tokens := strings.Split(strings.NewReplacer(pairs...).Replace(template), ".")
+	for i, token := range tokens {
+		if strings.Contains(token, "{") {
+			tokens[i] = "*"
+		}
+	}
+	return strings.Join(tokens, ".")
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
+)
+
+// auditTerm is a column of the table and a term of the equation.
+type auditTerm struct {
+	name  string
+	count func(*audit.Balance) uint64
+	extra bool // shown only if it is not zero somewhere
+}
+
+var auditTerms = []auditTerm{
+	{"records", func(b *audit.Balance) uint64 { return b.Records }, false},
+	{"dead letters", func(b *audit.Balance) uint64 { return b.DeadLetters }, false},
+	{"pending", func(b *audit.Balance) uint64 { return b.Pending }, false},
+	{"replayed", func(b *audit.Balance) uint64 { return b.Replayed }, true},
+	{"before start", func(b *audit.Balance) uint64 { return b.BeforeStart }, true},
+	{"expired", func(b *audit.Balance) uint64 { return b.Expired }, true},
+	{"deleted", func(b *audit.Balance) uint64 { return b.Deleted }, true},
+	{"unverifiable", func(b *audit.Balance) uint64 { return b.Unverifiable }, true},
+	{"missing", func(b *audit.Balance) uint64 { return b.Missing }, false},
+}
+
+// printAudit shows a table of accounts, what is named, what to know, and the
+// equation.
+func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
+	sum := r.Sum()
+	var terms []auditTerm
+	equation := []string{}
+	for _, t := range auditTerms {
+		n := t.count(&sum)
+		if !t.extra || n > 0 {
+			terms = append(terms, t)
+		}
+		if n > 0 {
+			equation = append(equation, grouped(n)+" "+t.name)
+		}
+	}
+	header := []string{"account", "in"}
+	for _, t := range terms {
+		header = append(header, t.name)
+	}
+	header = append(header, "doubled")
+	rows := make([][]string, len(r.Lanes))
+	for i := range r.Lanes {
+		b := &r.Lanes[i]
+		rows[i] = []string{b.AppID, grouped(b.In)}
+		for _, t := range terms {
+			rows[i] = append(rows[i], grouped(t.count(b)))
+		}
+		rows[i] = append(rows[i], grouped(b.Doubled))
+	}
+	if err := screen.Table(header, rows); err != nil {
+		return err
+	}
+	if err := printFindings(screen, r, f); err != nil {
+		return err
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(screen, "note:", term.Clean(n))
+	}
+	if f.doubles {
+		p := sum.Repeats
+		fmt.Fprintf(screen, "repeats: %s by the producer, %s by replays, %s by redrives, %s by us\n",
+			grouped(p.Producer), grouped(p.Replay), grouped(p.Redrive), grouped(p.Us))
+	}
+	if sum.In == 0 {
+		return nil
+	}
+	holds := "the law holds"
+	if !r.Holds() {
+		holds = "the law does not hold"
+	}
+	_, err := fmt.Fprintf(screen, "%s events = %s: %s\n", grouped(sum.In), strings.Join(equation, " + "), holds)
+	return err
+}
+
+func printFindings(screen term.Screen, r *audit.Report, f auditFlags) error {
+	if len(r.Findings) == 0 {
+		return nil
+	}
+	header := []string{"", "account", "stream", "seq", "stored", "event", "why"}
+	if f.verbose {
+		header = append(header, "openid")
+	}
+	var rows [][]string
+	for i := range r.Findings {
+		x := &r.Findings[i]
+		row := []string{string(x.Kind), x.AppID, x.Stream, strconv.FormatUint(x.Seq, 10),
+			x.Stored.Format(time.RFC3339Nano), x.EventID, why(x)}
+		if f.verbose {
+			row = append(row, x.OpenID)
+		}
+		rows = append(rows, row)
+	}
+	fmt.Fprintln(screen)
+	if err := screen.Table(header, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(screen)
+	return err
+}
+
+// why says in a few words what is wrong with an event.
+func why(f *audit.Finding) string {
+	generation := ""
+	if f.Replay != "" {
+		generation = " of replay " + f.Replay
+	}
+	switch {
+	case f.Kind == audit.Missing:
+		return "acknowledged, no answer"
+	case f.Kind == audit.Doubled:
+		return fmt.Sprintf("by %s: records %d, dead letters %d%s", f.Culprit, f.Records, f.DeadLetters, generation)
+	case f.Culprit == audit.Producer:
+		return fmt.Sprintf("by the producer: id of %d", f.Earlier)
+	}
+	return "one more answer" + generation
+}
+
+// grouped writes a number with commas.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

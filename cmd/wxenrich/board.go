@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+)
+
+// openBucket opens the state bucket, and makes it if it is missing and we may.
+// It returns nil if the configuration wants none.
+func openBucket(ctx context.Context, js jetstream.JetStream, cfg *config.Config) (jetstream.KeyValue, error) {
+	if cfg.State.Bucket == "" {
+		return nil, nil
+	}
+	kv, err := js.KeyValue(ctx, cfg.State.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) && events.Manage(cfg.Manage) == events.Create {
+		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket:      cfg.State.Bucket,
+			Description: "what wxenrich's replicas tell each other",
+			Replicas:    cfg.State.Replicas,
+		})
+		if errors.Is(err, jetstream.ErrBucketExists) { // another replica was quicker, with other settings
+			kv, err = js.KeyValue(ctx, cfg.State.Bucket)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", cfg.State.Bucket, err)
+	}
+	return kv, nil
+}
+
+// withBoard connects a command to the state bucket.
+func (a *app) withBoard(ctx context.Context, flags *natsconn.Settings, name string, do func(*config.Config, *pipeline.Board) error) error {
+	cfg, err := a.load(false)
+	if err != nil {
+		return err
+	}
+	if cfg.State.Bucket == "" {
+		return usage("state.bucket is empty: replicas can be reached through it only")
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return err
+	}
+	nc, err := a.dialNATS(ctx, flags, cfg, name)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := nc.JetStream()
+	if err != nil {
+		return err
+	}
+	board, err := openBoard(ctx, js, cfg, log)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return failed("there is no bucket %s at this server", cfg.State.Bucket).
+			hint("\"wxenrich run\" makes it; --server, --context or NATS_URL name another server")
+	}
+	if err != nil {
+		return nc.Explain(err)
+	}
+	defer board.Close()
+	return do(cfg, board)
+}
+
+// openBoard reads the state bucket for a command, which makes nothing.
+func openBoard(ctx context.Context, js jetstream.JetStream, cfg *config.Config, log *slog.Logger) (*pipeline.Board, error) {
+	kv, err := js.KeyValue(ctx, cfg.State.Bucket)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", cfg.State.Bucket, err)
+	}
+	return pipeline.OpenBoard(ctx, kv, log)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// examineStreams looks at each stream once, and then at what belongs to one
+// account.
+func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream) {
+	found := &layout{server: nc.ConnectedServerVersion()}
+	var present []string
+	for _, spec := range streamSpecs(d.cfg) {
+		if d.examineStream(ctx, nc, js, spec, found) {
+			present = append(present, spec.Name)
+		}
+	}
+	if len(present) > 0 {
+		d.examineClock(ctx, js, present[0])
+	}
+	d.examineBucket(ctx, nc, js, found)
+	accounts := make([]*config.Account, len(d.cfg.Accounts))
+	for i := range accounts {
+		accounts[i] = &d.cfg.Accounts[i]
+	}
+	findings, err := found.findings(d.cfg, accounts)
+	if err != nil {
+		d.say(broken, "configuration", err.Error(), "")
+		return
+	}
+	d.tell(findings)
+	for _, drift := range found.differences(findings) {
+		v, why := told, ""
+		if drift.Fatal {
+			v, why = broken, ": the service cannot work with it"
+		}
+		d.say(v, "stream "+drift.Stream, fmt.Sprintf("%s is %s, the configuration says %s%s", drift.Field, drift.Have, drift.Want, why), "")
+	}
+	for _, name := range present {
+		if about := "stream " + name; d.clean(about) {
+			d.say(fine, about, "fits", "")
+		}
+	}
+	for _, a := range accounts {
+		d.examineDurable(ctx, nc, js, a, found)
+	}
+}
+
+func (d *doctor) examineStream(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream, spec events.StreamSpec, found *layout) (present bool) {
+	about := "stream " + spec.Name
+	if !d.mayAsk(broken, "the service looks at every stream when it starts", "STREAM.INFO.%s", spec.Name) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Verify) // which makes nothing
+	switch {
+	case err == nil:
+		found.add(stream, drifts)
+		return true
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		d.say(broken, about, nc.Explain(err).Error(), "")
+	case events.Manage(d.cfg.Manage) != events.Create:
+		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, "create it, or set manage: create")
+	case d.mayAsk(broken, "the stream does not exist and is to be made", "STREAM.CREATE.%s", spec.Name):
+		d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
+	}
+	return false
+}
+
+func (d *doctor) examineBucket(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream, found *layout) {
+	name := d.cfg.State.Bucket
+	about := "bucket " + name
+	if name == "" {
+		d.say(told, "bucket", "state.bucket is empty: replicas do not tell each other of holds, and after an outage more answers have to be read", "")
+		return
+	}
+	if !d.mayAsk(bad, "replicas could not share holds, nor how far events are answered", "STREAM.INFO.KV_%s", name) {
+		return
+	}
+	d.mayAsk(bad, "the bucket could not be watched", "CONSUMER.CREATE.KV_%s.doctor.$KV.%s.>", name, name)
+	d.mayAsk(bad, "the bucket could not be read", "DIRECT.GET.KV_%s.$KV.%s.doctor", name, name)
+	if d.rights.prefix == "$JS.API." {
+		d.mayStore(bad, "the bucket could not be written to", "$KV."+name+".doctor")
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	kv, err := js.KeyValue(ctx, name)
+	if err == nil {
+		err = found.addBucket(ctx, kv)
+	}
+	switch {
+	case err == nil:
+		d.say(fine, about, "is there", "")
+	case !errors.Is(err, jetstream.ErrBucketNotFound):
+		d.say(bad, about, nc.Explain(err).Error(), "")
+	case events.Manage(d.cfg.Manage) != events.Create:
+		d.say(bad, about, "does not exist, and manage is "+d.cfg.Manage, "nats kv add "+name)
+	default:
+		d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
+	}
+}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"time"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+)
+
+// instant reads a flag that says when: a time, or how long ago. An empty text
+// is no time.
+func instant(flag, text string, now time.Time) (time.Time, *exitError) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	var ago config.Duration
+	if ago.UnmarshalText([]byte(text)) == nil {
+		return now.Add(-ago.Std()), nil
+	}
+	return time.Time{}, usage("%s %q: want a duration such as 10m or 2d, or a time such as 2026-01-31T08:00:00+08:00", flag, text)
+}

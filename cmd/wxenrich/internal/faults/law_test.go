@@ -1,0 +1,197 @@
+//go:build linux
+
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
+)
+
+// drain waits until every event of a load is stored and acknowledged.
+func (w *world) drain(l *load) {
+	w.t.Helper()
+	began := time.Now()
+	deadline := time.After(patience + 2*time.Duration(l.n)*time.Second/perSecond)
+	for last := "no answer"; ; {
+		select {
+		case <-deadline:
+			w.t.Fatalf("not all is answered: %s", last)
+		case <-time.After(200 * time.Millisecond):
+		}
+		select {
+		case <-l.done:
+		default:
+			last = "not all is published"
+			continue
+		}
+		c, err := w.js.Consumer(w.t.Context(), "WX_EVENTS", durable)
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		info := c.CachedInfo()
+		if info.NumPending == 0 && info.NumAckPending == 0 {
+			w.t.Logf("all was answered %s later", time.Since(began).Round(time.Millisecond))
+			return
+		}
+		last = fmt.Sprintf("%d pending, %d in hand", info.NumPending, info.NumAckPending)
+	}
+}
+
+// holds fails the test unless every event of a load has one answer, its own.
+// It returns the answers, by the event's number.
+func (w *world) holds(l *load) []answer {
+	w.t.Helper()
+	return w.holdsBut(l, 0)
+}
+
+// holdsBut allows so many doubles.
+func (w *world) holdsBut(l *load, doubles uint64) []answer {
+	w.t.Helper()
+	report, err := audit.Run(w.t.Context(), w.js, audit.Scope{Lanes: []audit.Lane{audit.DefaultLane(appID)}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b := report.Lanes[0]
+	w.t.Logf("%d events: %d records, %d dead letters, %d missing, %d doubled", b.In, b.Records, b.DeadLetters, b.Missing, b.Doubled)
+	if b.Missing > 0 || b.Doubled > doubles || b.In != uint64(l.n) || b.Records+b.DeadLetters != b.In {
+		text, _ := json.MarshalIndent(report, "", "  ")
+		w.t.Errorf("the law is broken; %d events were published:\n%s", l.n, text)
+	}
+	return w.answers(l, doubles)
+}
+
+// answer is what the streams hold for an event.
+type answer struct {
+	event  time.Time // when it was stored
+	stored time.Time // when its answer was
+}
+
+// answers reads them all and fails the test if one is not what its event must
+// become, or not about its person.
+func (w *world) answers(l *load, doubles uint64) []answer {
+	w.t.Helper()
+	all := make([]answer, l.n)
+	wrong := 0
+	for _, stream := range []string{"WX_PROFILES", "WX_DEAD"} {
+		w.read(stream, func(m jetstream.Msg, stored time.Time) {
+			i, err := w.check(l, m.Headers(), m.Data())
+			if err == nil && !all[i].stored.IsZero() && doubles > 0 {
+				doubles--
+				return
+			}
+			if err == nil && !all[i].stored.IsZero() {
+				err = fmt.Errorf("event %d has another answer", i)
+			}
+			if err != nil {
+				if wrong++; wrong <= 10 {
+					w.t.Errorf("%s: %v", stream, err)
+				}
+				return
+			}
+			src, _, _, err := events.ParseMsgID(m.Headers().Get(events.HeaderMsgID))
+			if err != nil {
+				w.t.Error(err)
+			}
+			all[i] = answer{event: src.Time, stored: stored}
+		})
+	}
+	if wrong > 0 {
+		w.t.Errorf("%d answers are wrong", wrong)
+	}
+	return all
+}
+
+// check compares one answer with what its event must become.
+func (w *world) check(l *load, h nats.Header, body []byte) (i int, err error) {
+	id := h.Get(events.HeaderEventID) + h.Get(events.HeaderDeadEventID)
+	if i = l.number(id); i < 0 {
+		return i, fmt.Errorf("an answer for event %q, which nobody has published", id)
+	}
+	want := l.mix.Event(i)
+	if is := traffic.Want(h.Get(events.HeaderStatus) + h.Get(events.HeaderDeadReason)); is != want.Want {
+		return i, fmt.Errorf("event %d became %s, want %s", i, is, want.Want)
+	}
+	if want.Want != traffic.Following {
+		return i, nil
+	}
+	r, err := events.ParseRecord(h, body)
+	if err != nil {
+		return i, fmt.Errorf("event %d: %w", i, err)
+	}
+	var person struct{ OpenID, UnionID string }
+	if row, known := w.account.User(want.OpenID); !known || json.Unmarshal(row, &person) != nil {
+		return i, fmt.Errorf("event %d: its openid is nobody's", i)
+	}
+	if r.Event.OpenID != person.OpenID || r.User.OpenID != person.OpenID || r.UnionID != person.UnionID {
+		return i, fmt.Errorf("event %d has the record of somebody else", i)
+	}
+	return i, nil
+}
+
+// read visits all messages of a stream; none if there is no such stream.
+func (w *world) read(stream string, visit func(m jetstream.Msg, stored time.Time)) {
+	w.t.Helper()
+	s, err := w.js.Stream(w.t.Context(), stream)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	left := int(s.CachedInfo().State.Msgs)
+	if left == 0 {
+		return
+	}
+	c, err := w.js.OrderedConsumer(w.t.Context(), stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	iter, err := c.Messages()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer iter.Stop()
+	for ; left > 0; left-- {
+		m, err := iter.Next()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		visit(m, meta.Timestamp)
+	}
+}
+
+// longestGap is the longest time without an answer between the first and the
+// last.
+func longestGap(all []answer) (gap time.Duration) {
+	times := make([]time.Time, len(all))
+	for i, a := range all {
+		times[i] = a.stored
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	for i := 1; i < len(times); i++ {
+		gap = max(gap, times[i].Sub(times[i-1]))
+	}
+	return gap
+}
+
+// slowest is the longest time that an event has waited for its answer, and how
+// long 99 in 100 have waited at most.
+func slowest(all []answer) (most, p99 time.Duration) {
+	waits := make([]time.Duration, len(all))
+	for i, a := range all {
+		waits[i] = a.stored.Sub(a.event)
+	}
+	slices.Sort(waits)
+	return waits[len(waits)-1], waits[len(waits)*99/100]
+}

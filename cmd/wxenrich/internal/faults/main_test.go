@@ -1,0 +1,63 @@
+//go:build linux
+
+package faults
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	seed = flag.Uint64("seed", 0, "which faults strike; 0 draws one, which is printed")
+	run  = flag.Bool("faults", false, "run the suite, each scenario small")
+	long = flag.Bool("long", false, "run each scenario at full size; it takes hours: add -timeout 0")
+)
+
+// binaries is the folder with the programs, made when the first is needed.
+var binaries string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	fmt.Printf("-seed %d\n", *seed)
+	code := m.Run()
+	if binaries != "" {
+		_ = os.RemoveAll(binaries)
+	}
+	os.Exit(code)
+}
+
+// build makes the service, with its fault points, and the server.
+var build = sync.OnceValue(func() error {
+	dir, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		return err
+	}
+	binaries = dir
+	for name, args := range map[string][]string{
+		"wxenrich":    {"-tags", "faults", "github.com/wxenrich/wxenrich/cmd/wxenrich"},
+		"nats-server": {"github.com/nats-io/nats-server/v2"},
+	} {
+		c := exec.Command("go", append([]string{"build", "-o", filepath.Join(dir, name)}, args...)...)
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+})
+
+// size is how big a scenario is: small in every run of the tests, full with -long.
+func size[T any](small, full T) T {
+	if *long {
+		return full
+	}
+	return small
+}

@@ -1,0 +1,29 @@
+package term
+
+import "strings"
+
+// Wrap breaks text between words so that it fits the screen, on a terminal
+// only. Every line is indented.
+func (s Screen) Wrap(indent, text string) []string {
+	text = Clean(text)
+	if !s.TTY {
+		return []string{indent + text}
+	}
+	var lines []string
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if line != indent && width.StringWidth(line)+1+width.StringWidth(word) > s.Width {
+			lines = append(lines, line)
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	lines = append(lines, line)
+	for i := range lines {
+		lines[i] = s.Fit(lines[i])
+	}
+	return lines
+}

@@ -1,0 +1,20 @@
+package wxapi
+
+import (
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// advised is a failure before WeChat is asked, with what to do about it.
+// (*wechat.Error).Advice finds it.
+type advised struct {
+	error
+	advice string
+}
+
+func (e *advised) Unwrap() error  { return e.error }
+func (e *advised) Advice() string { return e.advice }
+
+// operator is a failure that a person has to mend.
+func operator(op, advice string, err error) error {
+	return &wechat.Error{Op: op, Class: wechat.Operator, Err: &advised{err, advice}}
+}

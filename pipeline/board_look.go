@@ -1,0 +1,39 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
+)
+
+// What the board says to somebody who only looks. A nil Board knows nothing.
+
+// Mark is how far an account's replicas have come on their input stream. It is
+// written before events are taken, so it runs ahead of them.
+type Mark struct {
+	Born  time.Time // when the stream was created: another one's sequences mean nothing
+	Floor uint64    // events up to it were answered when the mark was written
+	May   uint64    // no event above it has been taken
+	At    time.Time // when it was written, by the server's clock
+}
+
+// Mark is the mark of an account's durable; false if there is none.
+func (b *Board) Mark(appid, durable string) (Mark, bool) {
+	n := b.get(markKey(appid, durable))
+	m, _ := parseMark(n)
+	return Mark{m.Stream, m.Floor, m.May, n.written}, m.May > 0
+}
+
+// Quota is what the replicas of c's account know of its daily quota, which all
+// who use the account spend, within c's own limits; false if none has said
+// anything today. What each has spent in the last seconds is not in it yet.
+func (b *Board) Quota(c Config, now time.Time) (Quota, bool) {
+	n := b.get(kindQuota + "." + c.AppID)
+	if n.value == nil {
+		return Quota{}, false
+	}
+	shared := readSpent(n)
+	ledger := newBudget(&c).ledger
+	ledger.Apply(now, shared)
+	return quotaOf(ledger, now), shared.Day == quota.Day(now)
+}

@@ -1,0 +1,201 @@
+package pipeline_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// Two readings of the counter tell what a batch costs, although another service
+// spends from the same quota.
+func TestCostOfABatchIsFoundOut(t *testing.T) {
+	for unit, perOpenID := range map[string]bool{"call": false, "openid": true} {
+		t.Run(unit, func(t *testing.T) {
+			account := wechattest.AccountConfig{
+				Limits: wechattest.Limits{UserInfo: 500_000},
+				Quirks: wechattest.Quirks{CostPerOpenID: perOpenID},
+			}
+			inBubble(t, account, func(w *world) {
+				cfg := lifelike()
+				cfg.BatchSize = 20
+				lane := w.start(cfg)
+				another := w.client(appid, secret)
+				for hour := range 4 {
+					w.publish(1200, func(i int) []byte { return w.openid(1200*hour + i) })
+					for i := range 100 {
+						if _, err := another.BatchGet(w.Context(), []wechat.Query{{OpenID: w.acc.OpenID(i)}}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					time.Sleep(61 * time.Minute)
+				}
+				w.publish(1, w.openid) // a busy moment: WeChat is asked again
+				time.Sleep(time.Minute)
+
+				q := lane.Quota()
+				if q.Unit != unit || q.Limit != 500_000 {
+					t.Errorf("quota: %+v, want the unit %s", q, unit)
+				}
+				spent := int64(w.acc.Stats().Calls[batchget])
+				if perOpenID {
+					spent = int64(w.acc.Stats().OpenIDs)
+				}
+				if q.Used < spent-1 || q.Used > spent+1 { // the last call and its reading are at one time
+					t.Errorf("used %d, WeChat counts %d", q.Used, spent)
+				}
+				if n := w.acc.Stats().Calls["openapi/quota/get"]; n != 5 {
+					t.Errorf("WeChat was asked for the quota %d times, want once for each busy hour", n)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+		})
+	}
+}
+
+func TestShareOfTheQuotaHoldsUntilMidnight(t *testing.T) {
+	account := wechattest.AccountConfig{Limits: wechattest.Limits{UserInfo: 100}}
+	inBubble(t, account, func(w *world) {
+		midnight := time.Date(2000, 1, 1, 16, 0, 0, 0, time.UTC)
+		cfg := lifelike()
+		cfg.QuotaUse, cfg.QuotaUnit, cfg.BatchSize = 0.5, "call", 10
+		w.publish(800, w.openid)
+		lane := w.start(cfg)
+
+		time.Sleep(time.Hour)
+		h := lane.State().Hold
+		if h == nil || h.Reason != pipeline.HoldDailyQuota || h.Hint == "" || h.Detail == "" {
+			w.Fatalf("hold: %+v", h)
+		}
+		if h.Until.Before(midnight) || h.Until.After(midnight.Add(10*time.Minute)) {
+			t.Errorf("held until %v, want soon after midnight in Beijing", h.Until)
+		}
+		// A reading does not say which of the calls in flight it has counted.
+		if n := w.asked(); n < 50 || n > 50+cfg.Concurrency {
+			t.Errorf("%d calls of the 50 that are ours", n)
+		}
+		time.Sleep(time.Until(midnight.Add(-time.Minute)))
+		if n := w.asked(); n > 50+cfg.Concurrency {
+			t.Errorf("%d calls before midnight: the account was probed", n)
+		}
+		w.answers(800) // the next day
+		if q := lane.Quota(); q.Used > 40 || q.Limit != 50 {
+			t.Errorf("quota of the next day: %+v", q)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+func TestIdleLaneDoesNotAskForTheQuota(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		lane := w.start(lifelike())
+		time.Sleep(24 * time.Hour)
+		if n := w.acc.Stats().Calls["openapi/quota/get"]; n != 0 {
+			t.Errorf("an idle lane asked %d times", n)
+		}
+		if q := lane.Quota(); q != (pipeline.Quota{Unit: "unknown"}) {
+			t.Errorf("quota: %+v", q)
+		}
+	})
+}
+
+func TestQuotaThatIsNotToldIsNoFault(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: "openapi/quota/get"}, Do: wechattest.Action{Code: 76022}})
+		w.publish(100, w.openid)
+		lane := w.start(lifelike())
+		w.answers(100)
+		if s := lane.State(); s.Phase != pipeline.Running {
+			t.Errorf("state: %+v", s)
+		}
+		if q := lane.Quota(); q.Limit != 0 || q.Used != 100 {
+			t.Errorf("quota: %+v, want no limit and what was counted", q)
+		}
+	})
+}
+
+func TestReplicasShareTheQuota(t *testing.T) {
+	account := wechattest.AccountConfig{Limits: wechattest.Limits{UserInfo: 100_000}}
+	inBubble(t, account, func(w *world) {
+		cfg := lifelike()
+		cfg.BatchSize, cfg.Recheck = 10, 0
+		kv := w.bucket()
+		lanes := []*running{w.start(cfg, w.board(kv)), w.start(cfg, w.board(kv)), w.start(cfg, w.board(kv))}
+		w.publish(6000, w.openid)
+		w.answers(6000)
+		time.Sleep(10 * time.Second)
+		spent := int64(w.asked())
+		for i, l := range lanes {
+			if c := l.Stats().Counts(); c.Calls == 0 {
+				t.Errorf("replica %d did nothing", i)
+			}
+			q := l.Quota()
+			if used := q.Used; q.Limit != 100_000 || q.Unit == "call" && used != spent {
+				t.Errorf("replica %d: %+v, while WeChat has counted %d calls", i, q, spent)
+			}
+			l.stop()
+		}
+		if n := w.acc.Stats().Calls["openapi/quota/get"]; n > 4 {
+			t.Errorf("WeChat was asked for the quota %d times", n)
+		}
+
+		again := w.start(cfg, w.board(kv))
+		w.until("it runs", func() bool { return again.State().Phase == pipeline.Running })
+		before, after := lanes[0].Quota(), again.Quota()
+		if before.Used != after.Used || before.Limit != after.Limit {
+			t.Errorf("after a restart: %+v, before: %+v", after, before)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+// Without a token nothing is asked, and nothing is spent.
+func TestCallsThatWereNotMadeAreNotSpent(t *testing.T) {
+	for name, do := range map[string]wechattest.Action{"502": {Status: 502}, "hang": {Hang: true}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{Quirks: wechattest.Quirks{CostPerOpenID: true}}, func(w *world) {
+				cfg := lifelike()
+				cfg.QuotaLimit, cfg.QuotaUnit, cfg.Recheck = 5000, "openid", 0
+				w.publish(1000, w.openid)
+				mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: "stable_token"}, Do: do})
+				lane := w.start(cfg, w.board(w.bucket()))
+				time.Sleep(3 * time.Hour)
+				if c, q := lane.Stats().Counts(), lane.Quota(); c.Calls != 0 || c.Retries < 100 || q.Used > int64(cfg.Concurrency*cfg.BatchSize) {
+					t.Errorf("%d calls, %d retries and quota %+v, want none but those that wait for a token", c.Calls, c.Retries, q)
+				}
+				mend()
+				w.answers(1000)
+				time.Sleep(time.Minute)
+				stats := w.acc.Stats()
+				if c, q := lane.Stats().Counts(), lane.Quota(); c.Calls != int64(stats.Calls[batchget]) || q.Used < 600 || q.Used > 1400 { // a reading does not say what it has counted of four calls in flight
+					t.Errorf("%d calls and quota %+v, WeChat has counted %d calls with %d openids", c.Calls, q, stats.Calls[batchget], stats.OpenIDs)
+				}
+			})
+		})
+	}
+}
+
+// What a batch costs is not known at first. A small limit of our own is not
+// reached by a guess: WeChat is asked before the account rests.
+func TestSmallLimitIsNotReachedByAGuess(t *testing.T) {
+	for unit, want := range map[string]int{"call": 500, "openid": 5} {
+		t.Run(unit, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{Quirks: wechattest.Quirks{CostPerOpenID: unit == "openid"}}, func(w *world) {
+				cfg := lifelike()
+				cfg.QuotaLimit, cfg.BatchSize, cfg.Recheck = 500, 100, 0
+				w.publish(55_000, w.openid)
+				lane := w.start(cfg, w.board(w.bucket()))
+				time.Sleep(10 * time.Hour)
+				h := lane.State().Hold
+				if h == nil || h.Reason != pipeline.HoldDailyQuota {
+					t.Errorf("hold: %+v", h)
+				}
+				if n := w.asked(); n < want || n > want+cfg.Concurrency {
+					t.Errorf("%d calls, want the %d that are ours", n, want)
+				}
+				if n := w.acc.Stats().Calls["openapi/quota/get"]; n > 6 {
+					t.Errorf("WeChat was asked for the quota %d times", n)
+				}
+			}, wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline/plan"
+)
+
+// expiryEvery is how often a lane that always has events waiting asks how old
+// the oldest of them is, and how soon at first: most lanes never have to.
+const expiryEvery = time.Minute
+
+// expiryWatch is what the loop knows of its looks at the oldest event.
+type expiryWatch struct {
+	waiting bool          // some event waits
+	dating  bool          // the stream is being asked
+	dated   chan struct{} //
+	datedAt time.Time     // when that was begun, or the waiting
+}
+
+// OldestExpires is when the account's oldest event that is not acknowledged
+// leaves the input stream by age, answered or not; false when there is none, or
+// the stream keeps events for ever. A lane that has something in hand all the time,
+// or is on hold, looks once a minute; one that idles never does. It is safe for concurrent use.
+func (l *Lane) OldestExpires() (time.Time, bool) {
+	at := l.expires.Load()
+	return time.Unix(0, at), at != 0
+}
+
+// watchExpiry looks, if there is something to be seen. A lane that has seen an
+// event waiting looks on until there is none.
+func (l *loop) watchExpiry(now time.Time) {
+	waited := l.waiting
+	l.waiting = l.hand.n > 0 || l.held != nil || l.expires.Load() != 0
+	if l.waiting && !waited {
+		l.datedAt = now
+	}
+	if !l.mayDate() || now.Sub(l.datedAt) < expiryEvery {
+		return
+	}
+	l.dating, l.datedAt = true, now
+	go func() {
+		l.dateOldest(l.c.stop)
+		l.dated <- struct{}{}
+	}()
+}
+
+// nextExpiry is when to look again by time alone.
+func (l *loop) nextExpiry(sooner func(time.Time)) {
+	if l.mayDate() {
+		sooner(l.datedAt.Add(expiryEvery))
+	}
+}
+
+func (l *loop) mayDate() bool {
+	return l.waiting && !l.dating && l.consumer != nil && !l.stopping()
+}
+
+// dateOldest notes when the oldest event expires. What cannot be found out is
+// left as it was known.
+func (l *Lane) dateOldest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	oldest, maxAge, err := l.oldest(ctx)
+	switch {
+	case err != nil:
+		l.log.Debug("the age of the oldest event is unknown", slog.Any("error", err))
+	case oldest.IsZero() || maxAge == 0:
+		l.expires.Store(0)
+	default:
+		l.expires.Store(oldest.Add(maxAge).UnixNano())
+	}
+}
+
+// oldest is when the oldest event that is not acknowledged was stored, zero if
+// there is none, and how old an event may get.
+func (l *Lane) oldest(ctx context.Context) (at time.Time, maxAge time.Duration, err error) {
+	durable, err := l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
+	if err != nil {
+		return at, 0, err
+	}
+	info := durable.CachedInfo()
+	if info.NumPending == 0 && info.NumAckPending == 0 {
+		return at, 0, nil
+	}
+	stream, err := l.js.Stream(ctx, l.cfg.Stream)
+	if err != nil {
+		return at, 0, err
+	}
+	if maxAge = stream.CachedInfo().Config.MaxAge; maxAge == 0 {
+		return at, 0, nil
+	}
+	at, err = Oldest(ctx, stream, info)
+	return at, maxAge, err
+}
+
+// Oldest is when the oldest event was stored that a durable of the stream
+// listens to and that is not acknowledged, zero if there is none: the server
+// leaves the ack floor right below that one.
+func Oldest(ctx context.Context, stream jetstream.Stream, info *jetstream.ConsumerInfo) (at time.Time, err error) {
+	subjects := plan.Filters(&info.Config)
+	if len(subjects) == 0 {
+		subjects = []string{">"}
+	}
+	for _, subject := range subjects {
+		msg, err := stream.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		if at.IsZero() || msg.Time.Before(at) {
+			at = msg.Time
+		}
+	}
+	return at, nil
+}

@@ -1,0 +1,41 @@
+//go:build faults
+
+package pipeline
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// faultPoint and faultLeft are the variable FAULT_AT, "<point>:<n>": the
+// process ends without a word when it comes to the point for the nth time.
+var (
+	faultPoint string
+	faultLeft  atomic.Int64
+)
+
+func init() {
+	point, n, ok := strings.Cut(os.Getenv("FAULT_AT"), ":")
+	left, err := strconv.ParseInt(n, 10, 64)
+	if ok && err == nil {
+		faultPoint = point
+		faultLeft.Store(left)
+	}
+}
+
+// fault ends the process if it is to die here. What the caller has sent is
+// given the time to leave the buffers: a death before it left would be one
+// before it was sent.
+func fault(point string) {
+	if point != faultPoint || faultLeft.Add(-1) != 0 {
+		return
+	}
+	time.Sleep(50 * time.Millisecond)
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Kill()
+	}
+	select {}
+}

@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// A lookBack knows which events have an answer on the output already. Within
+// the duplicate window the server knows that by itself, and it costs nothing;
+// beyond it the answers' headers are read, from a time before which nobody can
+// have answered. See pipeline/adr/0004.
+//
+// Its memory is bounded: it knows the events of one range of sequences, and
+// reads again for another range.
+type lookBack struct {
+	js     jetstream.JetStream
+	stream string // of the events
+	places []place
+
+	from, to uint64              // the range: from up to, and not with, to
+	since    time.Time           // the answers were read from here
+	at       time.Time           // until here
+	known    map[uint64]struct{} // hashes of the sources that have an answer
+}
+
+// place is where answers are.
+type place struct {
+	stream  string
+	subject string
+	window  time.Duration // in which the stream knows a repeat by its id
+}
+
+const (
+	// lookBackSpan is how many sequences are known at a time, at some ten MB.
+	lookBackSpan = 1 << 18
+	// lookBackMargin is for clocks that differ.
+	lookBackMargin = 10 * time.Second
+	// lookBackChunk is how many headers are asked for at once.
+	lookBackChunk = 2_000
+)
+
+var seed = maphash.MakeSeed()
+
+func sourceHash(seq uint64, stored time.Time) uint64 {
+	return maphash.Comparable(seed, [2]uint64{seq, uint64(stored.UnixNano())})
+}
+
+// findPlaces says where the account's answers are.
+func (l *Lane) findPlaces(ctx context.Context) ([]place, error) {
+	var places []place
+	for _, t := range []events.Template{l.cfg.Output, l.cfg.Dead} {
+		subject := answersOf(t, l.cfg.AppID)
+		name, err := l.js.StreamNameBySubject(ctx, subject)
+		if err != nil {
+			return nil, fmt.Errorf("stream of %s: %w", subject, err)
+		}
+		stream, err := l.js.Stream(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", name, err)
+		}
+		places = append(places, place{name, subject, stream.CachedInfo().Config.Duplicates})
+	}
+	return places, nil
+}
+
+// answersOf is the subject of all answers of an account.
+func answersOf(t events.Template, appid string) string {
+	tokens := strings.Split(strings.ReplaceAll(t.String(), "{appid}", appid), ".")
+	for i, token := range tokens {
+		if strings.Contains(token, "{") {
+			tokens[i] = "*"
+		}
+	}
+	return strings.Join(tokens, ".")
+}
+
+// window is how long the server knows an answer by its id, on all places.
+func (b *lookBack) window() time.Duration {
+	if len(b.places) == 0 {
+		return 0
+	}
+	window := b.places[0].window
+	for _, p := range b.places[1:] {
+		window = min(window, p.window)
+	}
+	return window
+}
+
+// covers reports whether what is known answers for an event: it is in the
+// range, was read far enough back, and recently enough that the server knows
+// every answer stored since.
+func (b *lookBack) covers(now time.Time, seq uint64, since time.Time) bool {
+	return b.known != nil && seq >= b.from && seq < b.to && !since.Before(b.since) && now.Sub(b.at) < b.window()/2
+}
+
+// read reads the answers' headers from a time on, for the range that begins at
+// a sequence.
+func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
+	b.known = nil
+	known := make(map[uint64]struct{})
+	at := time.Now()
+	for _, p := range b.places {
+		if err := b.readPlace(ctx, p, from, since, known); err != nil {
+			return fmt.Errorf("answers on %s: %w", p.stream, err)
+		}
+	}
+	b.from, b.to, b.since, b.at, b.known = from, from+lookBackSpan, since, at, known
+	return nil
+}
+
+func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since time.Time, known map[uint64]struct{}) error {
+	since = since.Add(-lookBackMargin)
+	c, err := b.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
+		Description:       "wxenrich looks back",
+		FilterSubject:     p.subject,
+		DeliverPolicy:     jetstream.DeliverByStartTimePolicy,
+		OptStartTime:      &since,
+		AckPolicy:         jetstream.AckNonePolicy,
+		HeadersOnly:       true,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = b.js.DeleteConsumer(context.WithoutCancel(ctx), p.stream, c.CachedInfo().Name) }() // it ends by itself otherwise
+	// What comes later is within the duplicate window.
+	for left := c.CachedInfo().NumPending; left > 0; {
+		n := min(left, lookBackChunk)
+		batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(requestTimeout))
+		if err != nil {
+			return err
+		}
+		got := uint64(0)
+		for msg := range batch.Messages() {
+			got++
+			src, replay, _, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
+			if err == nil && replay == "" && src.Stream == b.stream && src.Seq >= from && src.Seq < from+lookBackSpan {
+				known[sourceHash(src.Seq, src.Time)] = struct{}{}
+			}
+		}
+		if err := batch.Error(); err != nil {
+			return err
+		}
+		if got == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return errors.New("the server does not deliver what it has")
+		}
+		left -= min(left, got)
+	}
+	return nil
+}
+
+// answered reports whether an event has an answer; covers must hold.
+func (b *lookBack) answered(seq uint64, stored time.Time) bool {
+	_, ok := b.known[sourceHash(seq, stored)]
+	return ok
+}

@@ -1,0 +1,157 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/internal/water"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// longAfter is beyond the duplicate window of the streams.
+const longAfter = 30 * time.Minute
+
+// once fails the test unless every one of n events has one answer and the API
+// was not asked again.
+func (w *world) once(n, calls int) {
+	w.Helper()
+	if stored := w.held("WX_PROFILES") + w.held("WX_DEAD"); stored != n {
+		w.Errorf("%d answers for %d events", stored, n)
+	}
+	if asked := w.asked(); asked != calls {
+		w.Errorf("%d calls, of which %d were made before", asked, calls)
+	}
+}
+
+func TestDurableIsGone(t *testing.T) {
+	for name, forget := range map[string]func(w *world, kv jetstream.KeyValue){
+		"its mark is there": func(*world, jetstream.KeyValue) {},
+		"its mark is gone too": func(w *world, kv jetstream.KeyValue) {
+			if err := kv.Purge(w.Context(), "mark."+appid+"."+lifelike().Durable); err != nil {
+				w.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 2500
+				kv := w.bucket()
+				w.publish(n, func(i int) []byte {
+					if i%500 == 0 {
+						return []byte("not an openid")
+					}
+					return w.openid(i)
+				})
+				cfg := lifelike()
+				first := w.start(cfg, w.board(kv))
+				w.answers(n)
+				w.settled(cfg.Durable)
+				time.Sleep(15 * time.Second)
+				w.publish(1, func(int) []byte { return w.openid(1) }) // raises the mark behind the others' acks
+				w.answers(n + 1)
+				w.settled(cfg.Durable)
+				first.stop()
+				calls := w.asked()
+				if err := w.js.DeleteConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+					t.Fatal(err)
+				}
+				forget(w, kv)
+				time.Sleep(longAfter)
+
+				second := w.start(cfg, w.board(kv))
+				w.until("it runs", func() bool { return second.State().Phase == pipeline.Running })
+				w.settled(cfg.Durable)
+				w.once(n+1, calls)
+				if c := second.Stats().Counts(); name == "its mark is there" && c.Received > 1 {
+					t.Errorf("%d events were delivered again: it should begin at the mark", c.Received)
+				}
+				w.publish(100, w.openid)
+				w.answers(n + 101)
+			})
+		})
+	}
+}
+
+// A durable that was restored from an older backup, or whose server lost acks,
+// delivers again what was answered.
+func TestRedeliveredLongAfter(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n, more = 1500, 50
+		w.publish(n, w.openid)
+		cfg := lifelike()
+		first := w.start(cfg)
+		w.answers(n)
+		w.settled(cfg.Durable)
+		first.stop()
+		w.publish(more, func(i int) []byte { return w.openid(n + i) }) // these have no answer
+
+		second := cfg
+		second.Durable = "restored"
+		c, err := w.js.CreateConsumer(w.Context(), "WX_EVENTS", jetstream.ConsumerConfig{
+			Durable: second.Durable, FilterSubjects: cfg.Subjects, AckPolicy: jetstream.AckExplicitPolicy,
+			MaxDeliver: -1, MaxAckPending: 10_000, AckWait: cfg.AckWait,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch, err := c.Fetch(n + more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken []jetstream.Msg
+		for m := range batch.Messages() {
+			taken = append(taken, m)
+		}
+		for _, m := range taken {
+			if err := m.Nak(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(longAfter)
+		calls := w.asked()
+		lane := w.start(second)
+		w.settled(second.Durable)
+		w.once(n+more, calls+1)
+		if c := lane.Stats().Counts(); c.Repeats != n || c.Records != more || c.LookBacks > 3 {
+			t.Errorf("%d repeats, %d records after %d look-backs; want %d, %d after 3 at most", c.Repeats, c.Records, c.LookBacks, n, more)
+		}
+	})
+}
+
+func TestNormalRunningLooksAtNothing(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		cfg := lifelike()
+		w.publish(1000, w.openid)
+		time.Sleep(longAfter) // a backlog that is older than the duplicate window
+		lane := w.start(cfg, w.board(kv))
+		w.answers(1000)
+		first := lane.Stats().Counts().LookBacks // the durable is new: nothing is known of its past
+		for range 600 {
+			w.publish(5, w.openid)
+			time.Sleep(time.Second)
+		}
+		w.answers(4000)
+		if c := lane.Stats().Counts(); c.LookBacks != first || first > 1 || c.Repeats != 0 {
+			t.Errorf("%d look-backs at the start and %d later, %d repeats", first, c.LookBacks-first, c.Repeats)
+		}
+		e, err := kv.Get(w.Context(), "mark."+appid+"."+cfg.Durable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m water.Mark
+		if err := json.Unmarshal(e.Value(), &m); err != nil {
+			t.Fatal(err)
+		}
+		if m.May < 4000 || m.Floor == 0 {
+			t.Errorf("mark: %+v", m)
+		}
+		if e.Revision() > 600 {
+			t.Errorf("%d puts for 5 events a second in 10 minutes", e.Revision())
+		}
+	})
+}

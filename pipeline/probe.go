@@ -1,0 +1,142 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+const (
+	// peeked is how many waiting events a probe looks at if nobody who is known
+	// to work does.
+	peeked = 100
+	// asked is how many of their people it asks for: the first one to be
+	// answered ends it, and so many refused are hardly all bad.
+	asked = 5
+)
+
+// probe tries whether the account works again. It returns nil if it does, or
+// the hold that it is in.
+func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
+	if h.Reason == HoldManual {
+		return nil // its time is over
+	}
+	var last *wechat.Error
+	for _, known := range []bool{true, false} {
+		people := l.knownGood()
+		if !known {
+			people = l.peek(c, consumer) // whoever is known may have left WeChat
+		}
+		for _, openid := range people {
+			err := l.ask(c, openid)
+			e := failure(err)
+			switch {
+			case err == nil:
+				l.proof.good(openid)
+				return nil
+			case e == nil: // the lane stops
+				return h
+			case refused(err) && !known && h.Reason != HoldWrongAccount:
+				return nil // whoever that is, the account is heard again
+			}
+			if last = e; !refused(err) {
+				break
+			}
+		}
+		if last != nil && !refused(last) {
+			break // the account itself is at fault: nobody else is any better
+		}
+	}
+	if last == nil {
+		return nil // nobody to ask for: only the next events can tell
+	}
+	h.Probes++
+	if refused(last) && h.Reason == HoldWrongAccount || last.Class == wechat.Transient || last.Class == wechat.MinuteLimit {
+		return h
+	}
+	next := l.holdFor(last)
+	next.Since, next.Probes, next.By = h.Since, h.Probes, h.By
+	return next
+}
+
+// ask makes one call for one person.
+func (l *Lane) ask(c contexts, openid string) error {
+	return l.call(c, 1, func(ctx context.Context) error {
+		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
+		return err
+	})
+}
+
+// peek is some of the people who wait, chosen at random: those at the head of
+// the stream may all be bad. Their events go back at once.
+func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
+	if consumer == nil {
+		return nil
+	}
+	batch, err := consumer.Fetch(peeked, jetstream.FetchMaxWait(requestTimeout))
+	if err != nil {
+		return nil
+	}
+	var people []string
+	for msg := range batch.Messages() {
+		if d, err := newDelivery(&l.decoder, msg); err == nil {
+			if d.rejection == nil && events.ValidOpenID(d.event.OpenID) {
+				people = append(people, d.event.OpenID)
+			}
+			d.handBack()
+		}
+	}
+	for i := range min(asked, len(people)) {
+		j := i + int(l.rand()*float64(len(people)-i))
+		people[i], people[j] = people[j], people[i]
+	}
+	return people[:min(asked, len(people))]
+}
+
+// claimed is what came of the time to try the account again.
+type claimed struct {
+	hold *Hold // nil: it works again
+	rev  uint64
+	lost bool // another replica does it
+}
+
+// tryAgain probes the account, unless another replica does.
+func (l *Lane) tryAgain(c contexts, consumer jetstream.Consumer, h Hold, rev uint64) claimed {
+	ctx := c.abort // what is learned is told, also by a lane that stops
+	if rev > 0 {
+		mine := h
+		mine.Prober, mine.Probing = l.board.replica, time.Now().Add(probeLease)
+		switch next, err := l.postHold(ctx, &mine, rev); {
+		case err == errOutrun:
+			return claimed{lost: true}
+		case err == nil:
+			rev = next
+		default:
+			rev = 0 // nobody else will hear of it: go on alone
+		}
+	}
+	h.Prober, h.Probing = "", time.Time{}
+	before := h.Probes
+	next := l.probe(c, consumer, &h)
+	if next == nil {
+		if rev > 0 {
+			// If it fails the others find out by themselves, unless somebody has
+			// written another hold meanwhile.
+			if err := l.board.remove(ctx, l.holdKey(&h), rev); err == errOutrun {
+				return claimed{lost: true}
+			}
+		}
+		return claimed{rev: rev}
+	}
+	if next.Probes > before {
+		next.schedule(time.Now(), l.rand)
+	}
+	if rev > 0 {
+		rev, _ = l.postHold(ctx, next, rev) // 0 on an error: alone from here
+	}
+	return claimed{hold: next, rev: rev}
+}

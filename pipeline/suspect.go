@@ -1,0 +1,172 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/water"
+)
+
+// repeats are deliveries that may have been answered before, by another process
+// or a former one, and what the loop needs to find out. It belongs to the loop.
+type repeats struct {
+	suspects []*delivery // whose answer has to be looked for
+	upTo     uint64      // nothing above has been taken before this binding
+	past     *lookBack   // with the goroutine that looks, while there is one
+	looking  bool
+	cleaned  chan []*delivery
+}
+
+// suspect reports whether a delivery may be a repeat that the output stream
+// would not know as one any more.
+func (l *loop) suspect(now time.Time, d *delivery) bool {
+	if d.deliveries < 2 && d.event.Source.Seq > l.upTo {
+		return false
+	}
+	return now.Sub(d.event.Source.Time) > l.trusted()
+}
+
+// trusted is how old an answer may be for the output stream to know it by its
+// id, with some room for clocks and for the publish itself.
+func (l *Lane) trusted() time.Duration {
+	places := l.places.Load()
+	if places == nil {
+		return 0
+	}
+	b := lookBack{places: *places}
+	return b.window() / 4 * 3
+}
+
+// clearSuspects looks for the answers of the suspects, beside the loop.
+func (l *loop) clearSuspects() {
+	if l.looking || len(l.suspects) == 0 || l.stopping() || l.held != nil {
+		return
+	}
+	l.looking = true
+	ds, past := l.suspects, l.past
+	l.suspects = nil
+	c := contexts{stop: l.period.ctx, abort: l.c.abort}
+	go func() {
+		l.lookFor(c, past, l.readMark(), ds)
+		l.cleaned <- ds
+	}()
+}
+
+// cleared takes what was found.
+func (l *loop) cleared(ds []*delivery) {
+	l.looking = false
+	now := time.Now()
+	for _, d := range ds {
+		switch d.found {
+		case foundAnswer:
+			l.hand.remove(d)
+			d.settled = true
+			_ = d.msg.Ack() // one that is lost shows as another redelivery
+			l.stats.repeats.Add(1)
+		case foundNone:
+			l.route(now, d)
+		default:
+			l.suspects = append(l.suspects, d)
+		}
+	}
+	l.rest()
+}
+
+// lookFor finds out which of the deliveries have an answer. It tries until it
+// knows or the lane stops.
+func (l *Lane) lookFor(c contexts, b *lookBack, mark water.Mark, ds []*delivery) {
+	slices.SortFunc(ds, func(x, y *delivery) int { return cmp.Compare(x.event.Source.Seq, y.event.Source.Seq) })
+	pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
+	for i := 0; i < len(ds); {
+		answered, err := l.lookForOne(c.abort, b, mark, &ds[i].event.Source)
+		switch {
+		case err != nil:
+			l.log.Warn("cannot look for answers that may be there already; the events wait", slog.Any("error", err))
+			if !sleep(c.stop, pause.NextBackOff()) {
+				return
+			}
+			continue
+		case answered:
+			ds[i].found = foundAnswer
+		default:
+			ds[i].found = foundNone
+		}
+		i++
+	}
+}
+
+func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, src *events.Source) (answered bool, err error) {
+	if b.places == nil {
+		if err := l.locate(ctx, b); err != nil {
+			return false, err
+		}
+	}
+	since := src.Time
+	if at, ok := mark.Since(src.Seq); ok && at.After(since) {
+		since = at
+	}
+	now := time.Now()
+	if now.Sub(since) <= l.trusted() {
+		return false, nil // whatever was stored since is known by its id
+	}
+	if !b.covers(now, src.Seq, since) {
+		l.stats.lookBacks.Add(1)
+		if err := b.read(ctx, src.Seq, since); err != nil {
+			return false, err
+		}
+	}
+	return b.answered(src.Seq, src.Time), nil
+}
+
+// locate makes sure that it is known where answers are.
+func (l *Lane) locate(ctx context.Context, b *lookBack) error {
+	places := l.places.Load()
+	if places == nil {
+		found, err := l.findPlaces(ctx)
+		if err != nil {
+			return err
+		}
+		places = &found
+		l.places.Store(places)
+	}
+	b.js, b.stream, b.places = l.js, l.cfg.Stream, *places
+	return nil
+}
+
+// dropRepeats acks those whose answer is on the output already, and returns the
+// others. It is for answers that were in hand for longer than the output knows
+// an id: the process stood still, or the output was away, and the event may
+// have gone to another replica.
+func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
+	trusted := l.trusted()
+	if trusted == 0 {
+		trusted = time.Duration(l.ackWait.Load()) // nobody has had to know yet
+	}
+	now := time.Now()
+	late := func(a answer) bool { return now.Sub(a.delivery.taken) > trusted }
+	if !slices.ContainsFunc(answers, late) {
+		return answers
+	}
+	var ds []*delivery
+	for _, a := range answers {
+		if a.delivery.found = foundNothing; late(a) {
+			ds = append(ds, a.delivery)
+		}
+	}
+	// Nobody had answered when it was taken, or it would not have been looked up.
+	mark := water.Mark{Steps: []water.Step{{At: slices.MinFunc(ds, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken}}}
+	l.lookFor(c, new(lookBack), mark, ds)
+	return slices.DeleteFunc(answers, func(a answer) bool {
+		if a.delivery.found != foundAnswer {
+			return false
+		}
+		a.delivery.settled = true
+		_ = a.delivery.msg.Ack()
+		l.stats.repeats.Add(1)
+		return true
+	})
+}

@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"sync/atomic"
+
+	"github.com/wxenrich/wxenrich/pipeline/internal/match"
+)
+
+// Expect says whether an account's followers have unionids, as they do when it
+// is bound to an Open Platform account (api_userinfo).
+type Expect string
+
+// What may be expected.
+const (
+	ExpectAuto Expect = "auto"  // they have if one of them has
+	ExpectYes  Expect = "true"  // from the start
+	ExpectNo   Expect = "false" // nobody is asked for again because of it
+)
+
+// unboundAfter is how many followers, each asked for alone, have none before
+// it is taken for the account: it is not bound any more.
+const unboundAfter = 20
+
+// unionIDs learns whether followers have one. It is safe for concurrent use.
+type unionIDs struct {
+	expect Expect
+	seen   atomic.Bool
+	lacked atomic.Int32 // followers in a row without
+}
+
+// expected is what the next answers are weighed by.
+func (u *unionIDs) expected() match.Expect {
+	switch {
+	case u.expect == ExpectNo:
+		return match.Never
+	case u.expect == ExpectYes, u.seen.Load():
+		return match.Always
+	default:
+		return match.Perhaps
+	}
+}
+
+// had notes a follower with a unionid.
+func (u *unionIDs) had() {
+	u.lacked.Store(0)
+	if !u.seen.Load() {
+		u.seen.Store(true)
+	}
+}
+
+// lacks notes a follower who was asked for alone and has none.
+func (u *unionIDs) lacks() {
+	if u.lacked.Add(1) >= unboundAfter {
+		u.seen.Store(false)
+	}
+}

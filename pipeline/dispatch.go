@@ -50,6 +50,7 @@ func (l *loop) look(now time.Time, items []*item) {
 		l.watchQuota(now)
 		l.bucket.Take(now)
 		l.stats.group(len(items))
+		l.timings.lookedUp(items[0].Since, now)
 	}
 	c := contexts{stop: l.period.ctx, abort: l.c.abort}
 	go func() { l.done <- l.work(c, items) }()

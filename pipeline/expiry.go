@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,12 +24,32 @@ type expiryWatch struct {
 	datedAt time.Time     // when that was begun, or the waiting
 }
 
+// waits is what a lane knows of the events that wait in the input.
+type waits struct {
+	oldest  atomic.Int64 // when the oldest was stored, in unix nanoseconds; 0: none waits, or not known
+	expires atomic.Int64 // when it leaves the input by age; 0: never, or not known
+	others  atomic.Int64 // how many are not acknowledged and not in our hands
+}
+
+// Lag is how many of the account's events are not acknowledged: those behind the
+// latest delivery to this lane and in its hands, or all as of its latest look at
+// the durable. It is safe for concurrent use.
+func (l *Lane) Lag() int64 { return l.waits.others.Load() + l.stats.inHand.Load() }
+
+// Oldest is when the account's oldest event that is not acknowledged was stored;
+// false when there is none. It is as old as OldestExpires. It is safe for
+// concurrent use.
+func (l *Lane) Oldest() (time.Time, bool) {
+	at := l.waits.oldest.Load()
+	return time.Unix(0, at), at != 0
+}
+
 // OldestExpires is when the account's oldest event that is not acknowledged
 // leaves the input stream by age, answered or not; false when there is none, or
 // the stream keeps events for ever. A lane that has something in hand all the time,
 // or is on hold, looks once a minute; one that idles never does. It is safe for concurrent use.
 func (l *Lane) OldestExpires() (time.Time, bool) {
-	at := l.expires.Load()
+	at := l.waits.expires.Load()
 	return time.Unix(0, at), at != 0
 }
 
@@ -36,7 +57,7 @@ func (l *Lane) OldestExpires() (time.Time, bool) {
 // event waiting looks on until there is none.
 func (l *loop) watchExpiry(now time.Time) {
 	waited := l.waiting
-	l.waiting = l.hand.n > 0 || l.held != nil || l.expires.Load() != 0
+	l.waiting = l.hand.n > 0 || l.held != nil || l.waits.oldest.Load() != 0 || l.waits.others.Load() != 0
 	if l.waiting && !waited {
 		l.datedAt = now
 	}
@@ -61,7 +82,7 @@ func (l *loop) mayDate() bool {
 	return l.waiting && !l.dating && l.consumer != nil && !l.stopping()
 }
 
-// dateOldest notes when the oldest event expires. What cannot be found out is
+// dateOldest notes how old the oldest event is, and when it expires. What cannot be found out is
 // left as it was known.
 func (l *Lane) dateOldest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -70,10 +91,16 @@ func (l *Lane) dateOldest(ctx context.Context) {
 	switch {
 	case err != nil:
 		l.log.Debug("the age of the oldest event is unknown", slog.Any("error", err))
-	case oldest.IsZero() || maxAge == 0:
-		l.expires.Store(0)
+	case oldest.IsZero():
+		l.waits.oldest.Store(0)
+		l.waits.expires.Store(0)
 	default:
-		l.expires.Store(oldest.Add(maxAge).UnixNano())
+		l.waits.oldest.Store(oldest.UnixNano())
+		if maxAge > 0 {
+			l.waits.expires.Store(oldest.Add(maxAge).UnixNano())
+		} else {
+			l.waits.expires.Store(0)
+		}
 	}
 }
 
@@ -85,6 +112,7 @@ func (l *Lane) oldest(ctx context.Context) (at time.Time, maxAge time.Duration, 
 		return at, 0, err
 	}
 	info := durable.CachedInfo()
+	l.waits.others.Store(max(0, int64(info.NumPending)+int64(info.NumAckPending)-l.stats.inHand.Load()))
 	if info.NumPending == 0 && info.NumAckPending == 0 {
 		return at, 0, nil
 	}
@@ -92,11 +120,8 @@ func (l *Lane) oldest(ctx context.Context) (at time.Time, maxAge time.Duration, 
 	if err != nil {
 		return at, 0, err
 	}
-	if maxAge = stream.CachedInfo().Config.MaxAge; maxAge == 0 {
-		return at, 0, nil
-	}
 	at, err = Oldest(ctx, stream, info)
-	return at, maxAge, err
+	return at, stream.CachedInfo().Config.MaxAge, err
 }
 
 // Oldest is when the oldest event was stored that a durable of the stream

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ func TestOldestEventExpires(t *testing.T) {
 		cfg := lifelike()
 		w.publishTo("wx.events.wxanother00000000.subscribe", 1, w.openid) // older, and nobody's here
 		lane := w.start(cfg)
-		left := oldestExpires(t, lane.Lane)
+		gauge := gauges(t, lane.Lane)
+		left := func() []float64 { return gauge("wxenrich.input.oldest_expires") }
 		time.Sleep(time.Hour)
 		if s := left(); len(s) != 0 {
 			t.Errorf("%v while no event waits", s)
@@ -35,33 +37,50 @@ func TestOldestEventExpires(t *testing.T) {
 		if s := left(); len(s) != 1 || s[0] < want-1 || s[0] > want+1 {
 			t.Errorf("%v s left, want %v", s, want)
 		}
+		if s := gauge("wxenrich.input.oldest_age"); len(s) != 1 || math.Abs(s[0]-time.Since(stored).Seconds()) > 1 {
+			t.Errorf("the oldest is %v s old, want %v", s, time.Since(stored).Seconds())
+		}
+		if n := gauge("wxenrich.input.lag"); len(n) != 1 || n[0] != 6 {
+			t.Errorf("a lag of %v, want all 6", n)
+		}
 		mend()
 		w.answers(6)
 		time.Sleep(2 * time.Minute)
 		if s := left(); len(s) != 0 {
 			t.Errorf("%v after all is answered", s)
 		}
+		if n := gauge("wxenrich.input.lag"); len(n) != 1 || n[0] != 0 {
+			t.Errorf("a lag of %v after all is answered", n)
+		}
 	})
 }
 
-// oldestExpires reads the metric as an exporter would.
-func oldestExpires(t *testing.T, lane *pipeline.Lane) func() []float64 {
+// gauges reads a gauge's values as an exporter would.
+func gauges(t *testing.T, lane *pipeline.Lane) func(name string) []float64 {
 	t.Helper()
 	reader := sdk.NewManualReader()
 	provider := sdk.NewMeterProvider(sdk.WithReader(reader))
 	if err := pipeline.Observe(provider.Meter("test"), func() []*pipeline.Lane { return []*pipeline.Lane{lane} }); err != nil {
 		t.Fatal(err)
 	}
-	return func() (out []float64) {
+	return func(name string) (out []float64) {
 		var m metricdata.ResourceMetrics
 		if err := reader.Collect(context.Background(), &m); err != nil {
 			t.Fatal(err)
 		}
 		for _, scope := range m.ScopeMetrics {
 			for _, metric := range scope.Metrics {
-				if g, ok := metric.Data.(metricdata.Gauge[float64]); ok && metric.Name == "wxenrich.input.oldest_expires" {
+				if metric.Name != name {
+					continue
+				}
+				switch g := metric.Data.(type) {
+				case metricdata.Gauge[float64]:
 					for _, p := range g.DataPoints {
 						out = append(out, p.Value)
+					}
+				case metricdata.Gauge[int64]:
+					for _, p := range g.DataPoints {
+						out = append(out, float64(p.Value))
 					}
 				}
 			}

@@ -66,6 +66,7 @@ func (l *loop) take(d *delivery, ok bool) {
 		_ = d.msg.InProgress() // it has waited in the client until now
 	}
 	l.backlog, l.taken = d.pending > 0, now
+	l.waits.others.Store(int64(d.pending))
 	l.mark.seen(d.event.Source.Seq)
 	d.taken = now
 	if l.mustWait(now, d.event.Source.Seq) {

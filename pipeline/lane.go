@@ -25,6 +25,7 @@ type Deps struct {
 	Limit  *Limit              // stop after so many events; default: never
 	Recent *Recent             // answers that may serve again; default: none
 	Board  *Board              // what the replicas tell each other; default: nothing
+	Timing *Timings            // default: nothing is recorded
 
 	// Renewed reports whether the account's credentials have changed since it
 	// was last called, or since they were last used. It is called now and then
@@ -55,7 +56,7 @@ type Lane struct {
 	decoder events.Decoder
 
 	ackWait   atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
-	expires   atomic.Int64 // when the oldest event does, in unix nanoseconds; 0: none, or not known
+	waits     waits
 	throttle  *throttle
 	budget    *budget
 	splitting chan struct{} // one slot: see narrow
@@ -64,6 +65,7 @@ type Lane struct {
 	known     match.Known
 	state     stateKeeper
 	stats     Stats
+	timings   laneTimings
 }
 
 // NewLane checks the configuration; it does not touch the network.
@@ -82,6 +84,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		budget:    newBudget(&cfg),
 		splitting: make(chan struct{}, 1),
 		unionIDs:  unionIDs{expect: cfg.ExpectUnionID},
+		timings:   d.Timing.of(cfg.AppID),
 	}
 	if l.rand == nil {
 		l.rand = rand.Float64

@@ -68,6 +68,10 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 	errs = append(errs, err)
 	expires, err := meter.Float64ObservableGauge("wxenrich.input.oldest_expires", metric.WithUnit("s"), metric.WithDescription("Until the oldest event that is not acknowledged leaves the input by age; absent when none waits."))
 	errs = append(errs, err)
+	oldest, err := meter.Float64ObservableGauge("wxenrich.input.oldest_age", metric.WithUnit("s"), metric.WithDescription("How long ago the oldest event that is not acknowledged was stored; absent when none waits."))
+	errs = append(errs, err)
+	lag, err := meter.Int64ObservableGauge("wxenrich.input.lag", metric.WithUnit("{event}"), metric.WithDescription("Events in the input that are not acknowledged."))
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
@@ -97,6 +101,10 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 				o.ObserveInt64(quota, day.Limit, of)
 			}
 			o.ObserveInt64(used, day.Used, metric.WithAttributes(account, attribute.String("unit", day.Unit)))
+			o.ObserveInt64(lag, l.Lag(), of)
+			if at, waiting := l.Oldest(); waiting {
+				o.ObserveFloat64(oldest, time.Since(at).Seconds(), of)
+			}
 			if at, waiting := l.OldestExpires(); waiting {
 				o.ObserveFloat64(expires, time.Until(at).Seconds(), of)
 			}
@@ -110,7 +118,7 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			}
 		}
 		return nil
-	}, append(all, dead, doubted, differ, inHand, limit, quota, used, ready, held, nextTry, expires)...)
+	}, append(all, dead, doubted, differ, inHand, limit, quota, used, ready, held, nextTry, expires, oldest, lag)...)
 	return err
 }
 

@@ -39,12 +39,15 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 	for i, a := range answers {
 		msgs[i] = a.msg
 	}
+	began := time.Now()
 	var errs []error
 	if l.cfg.Atomic && oneStream(answers) {
 		errs = l.out.publishAtomic(ctx, msgs)
 	} else {
 		errs = l.out.publish(msgs)
 	}
+	now := time.Now()
+	l.timings.published(now.Sub(began))
 	fault("published")
 	for i, a := range answers {
 		if i > 0 && i == len(answers)/2 {
@@ -52,7 +55,7 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		}
 		switch err := errs[i]; {
 		case err == nil:
-			l.acknowledge(a)
+			l.acknowledge(a, now)
 		case tooLarge(err):
 			left = append(left, l.smaller(a))
 		default:
@@ -65,10 +68,11 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 // acknowledge ends a delivery whose answer is stored. A confirmed ack would
 // buy nothing: the server keeps it in memory as it does this one, and an ack
 // that is lost shows as a redelivery that the message id makes harmless.
-func (l *Lane) acknowledge(a answer) {
+func (l *Lane) acknowledge(a answer, now time.Time) {
 	a.delivery.settled = true
 	_ = a.delivery.msg.Ack()
 	l.stats.answered(a)
+	l.timings.answered(a.delivery.event.Source.Time, now)
 }
 
 // oneStream reports whether all answers go to one stream, as a batch must.

@@ -9,10 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
-	sdk "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/wxenrich/wxenrich/pipeline"
 )
@@ -22,28 +19,23 @@ import (
 type admin struct {
 	server   *http.Server
 	listener net.Listener
-	metrics  *sdk.MeterProvider
 	done     chan error
 }
 
 // startAdmin listens on addr; lanes is asked anew at each request.
-func startAdmin(addr string, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
-	registry := prometheus.NewRegistry()
-	exporter, err := otelprom.New(otelprom.WithRegisterer(registry))
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	a := &admin{metrics: sdk.NewMeterProvider(sdk.WithReader(exporter)), done: make(chan error, 1)}
-	if err := pipeline.Observe(a.metrics.Meter("github.com/wxenrich/wxenrich"), lanes); err != nil {
+func startAdmin(addr string, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
+	a := &admin{done: make(chan error, 1)}
+	if err := pipeline.Observe(t.meter, lanes); err != nil {
 		return nil, err
 	}
+	var err error
 	if a.listener, err = net.Listen("tcp", addr); err != nil {
 		return nil, failed("http.listen: %w", err).hint("another process has it: set http.listen to another address, or to \"\" for none")
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readyz(w, lanes()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
 	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { a.done <- a.server.Serve(a.listener) }()
 	log.Info("probes and metrics", slog.String("address", "http://"+a.listener.Addr().String()))
@@ -56,7 +48,6 @@ func (a *admin) stop() {
 	defer cancel()
 	_ = a.server.Shutdown(ctx) // a scrape that is cut short is nobody's loss
 	<-a.done
-	_ = a.metrics.Shutdown(ctx)
 }
 
 // laneReport is what /readyz says of one account.

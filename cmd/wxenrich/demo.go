@@ -93,7 +93,7 @@ func demo(ctx context.Context, a *app, f demoFlags) error {
 func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Logger) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: what is in flight is waited for
 	defer end()
-	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, log)
+	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, nil, log)
 	if err != nil {
 		return err
 	}

@@ -78,9 +78,14 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if limit > 0 {
 		stopAfter = pipeline.NewLimit(limit)
 	}
+	t, err := newTelemetry()
+	if err != nil {
+		return err
+	}
+	defer t.stop(context.WithoutCancel(ctx))
 	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
-		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state})
-	}, stopAfter, log)
+		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID)})
+	}, stopAfter, t.timings, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began
@@ -89,7 +94,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	}
 	defer s.close()
 	if cfg.HTTP.Listen != "" {
-		admin, err := startAdmin(cfg.HTTP.Listen, func() []*pipeline.Lane { return s.lanes }, log)
+		admin, err := startAdmin(cfg.HTTP.Listen, t, func() []*pipeline.Lane { return s.lanes }, log)
 		if err != nil {
 			return err
 		}

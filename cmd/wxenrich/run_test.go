@@ -336,7 +336,10 @@ func TestRunReportsReadiness(t *testing.T) {
 	send(t, js, traffic.Mix{AppID: testAppID, People: w.account, Clean: true}, 0, 10)
 	collect(t, js, 10)
 	_, metrics := get(t, "http://"+listen+"/metrics")
-	for _, line := range []string{`wxenrich_records_total{appid="` + testAppID + `"`, `wxenrich_lane_ready{appid="` + testAppID + `"`} {
+	for _, line := range []string{`wxenrich_records_total{appid="` + testAppID + `"`, `wxenrich_lane_ready{appid="` + testAppID + `"`,
+		`wxenrich_event_duration_seconds_count{appid="` + testAppID + `"`, `wxenrich_batch_wait_seconds_count{appid="` + testAppID + `"`,
+		`wxenrich_publish_duration_seconds_count{appid="` + testAppID + `"`,
+		`wxenrich_api_duration_seconds_count{appid="` + testAppID + `",class="",endpoint="user/info/batchget",errcode="0"`} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("/metrics lacks %s", line)
 		}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdk "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// telemetry is the process's metrics and where they are read.
+type telemetry struct {
+	registry *prometheus.Registry
+	provider *sdk.MeterProvider
+	meter    metric.Meter
+	timings  *pipeline.Timings
+	api      metric.Float64Histogram
+}
+
+// apiBounds are the bounds of the buckets of an API call's seconds, up to its
+// time-out and a little further.
+var apiBounds = []float64{.005, .01, .025, .05, .075, .1, .15, .2, .3, .5, 1, 2.5, 5, 10, 20, 30}
+
+func newTelemetry() (*telemetry, error) {
+	t := &telemetry{registry: prometheus.NewRegistry()}
+	exporter, err := otelprom.New(otelprom.WithRegisterer(t.registry))
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	t.provider = sdk.NewMeterProvider(sdk.WithReader(exporter))
+	t.meter = t.provider.Meter("github.com/wxenrich/wxenrich")
+	var errs [2]error
+	t.timings, errs[0] = pipeline.NewTimings(t.meter)
+	t.api, errs[1] = newAPIDuration(t.meter)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return t, nil
+}
+
+func newAPIDuration(meter metric.Meter) (metric.Float64Histogram, error) {
+	return meter.Float64Histogram("wxenrich.api.duration", metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(apiBounds...),
+		metric.WithDescription("API calls, for data and for tokens, by endpoint, errcode (0: none; other: unknown) and the error's class."))
+}
+
+// called records an account's API calls.
+func (t *telemetry) called(appid string) func(wechat.CallInfo) {
+	account := attribute.String("appid", appid)
+	return func(i wechat.CallInfo) {
+		class := ""
+		if i.Err != nil {
+			class = i.Class.String()
+		}
+		t.api.Record(context.Background(), i.Duration.Seconds(), metric.WithAttributes(account,
+			attribute.String("endpoint", i.Op), attribute.String("errcode", errcodeLabel(i.Code)), attribute.String("class", class)))
+	}
+}
+
+// errcodeLabel is an errcode as a label's value: codes that the table does not
+// know share one, since WeChat, or who poses as it, may make up any number.
+func errcodeLabel(code int) string {
+	if code == 0 {
+		return "0"
+	}
+	for _, kind := range []wechat.Kind{wechat.Data, wechat.Login} {
+		if _, known := wechat.Lookup(kind, code); known {
+			return strconv.Itoa(code)
+		}
+	}
+	return "other"
+}
+
+// stop ends what reads the metrics.
+func (t *telemetry) stop(ctx context.Context) { _ = t.provider.Shutdown(ctx) }

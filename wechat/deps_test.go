@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 		"net/http/httptest":                     "test libraries stay out of production code",
 		"testing":                               "test libraries stay out of production code",
 	}
-	for _, pkg := range []string{".", "./wechattest"} {
+	for _, pkg := range []string{".", "./push", "./wechattest"} {
 		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg).Output()
 		if err != nil {
 			t.Fatal(err)

@@ -20,11 +20,7 @@ type DeadLetter struct {
 	Time     time.Time // when it was given up
 	Replay   string    // id of the replay it was part of, else empty
 
-	// Hop counts the redrives before this one. It is no part of the message
-	// id: while the stream still remembers a dead letter, one for the same
-	// event is its duplicate, and the ack carries the old one's sequence. A
-	// redrive must not delete that one then.
-	Hop int
+	Hop int // how many redrives led here
 
 	// Limit is the most bytes the whole message may have, headers included,
 	// as in the server's max_payload; 0 is no limit. A larger one loses the
@@ -66,7 +62,7 @@ func (d *DeadLetter) headers(producer nats.Header) nats.Header {
 		}
 	}
 	src := d.Message.Source
-	w.set(HeaderMsgID, deadPrefix+src.MsgID(d.Replay))
+	w.set(HeaderMsgID, d.MsgID())
 	w.set(HeaderAppID, oneLine(d.AppID))
 	w.source(src)
 	w.set(HeaderSrcSubject, src.Subject)

@@ -31,7 +31,7 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 	want := testDeadLetter()
 	m := want.Msg("wx.dead.x.rejected")
 	for name, value := range map[string]string{
-		"Nats-Msg-Id":            "dead:WX_EVENTS:123456:1772353800123456789:r1",
+		"Nats-Msg-Id":            "dead:WX_EVENTS:123456:1772353800123456789:r1#1",
 		"Wx-Orig-Nats-Msg-Id":    "producer-1",
 		"Wx-Orig-nats-rollup":    "all",
 		"Wx-Orig-Wx-Dead-Reason": "mine",

@@ -196,7 +196,8 @@ func FuzzParseMsgID(f *testing.F) {
 		src := Source{Stream: stream, Seq: seq, Time: time.Unix(0, nanos).UTC()}
 		id := src.MsgID(replay)
 		if dead {
-			id = deadPrefix + id
+			letter := DeadLetter{Message: Message{Source: src}, Replay: replay, Hop: int(seq % 3)}
+			id = letter.MsgID()
 		}
 		gotSrc, gotReplay, gotDead, err := ParseMsgID(id)
 		if !ValidStreamName(stream) || replay != "" && !ValidReplayID(replay) {

@@ -13,11 +13,14 @@ func TestParseMsgID(t *testing.T) {
 		replay string
 		dead   bool
 	}{
-		"S:7:1700000123000000456":          {Source{Stream: "S", Seq: 7, Time: at}, "", false},
-		"S:7:1700000123000000456:r-1":      {Source{Stream: "S", Seq: 7, Time: at}, "r-1", false},
-		"dead:S:7:1700000123000000456":     {Source{Stream: "S", Seq: 7, Time: at}, "", true},
-		"dead:a:b:7:1700000123000000456:x": {Source{Stream: "a:b", Seq: 7, Time: at}, "x", true},
-		"1:2:18446744073709551615:-5":      {Source{Stream: "1:2", Seq: 1<<64 - 1, Time: time.Unix(0, -5).UTC()}, "", false},
+		"S:7:1700000123000000456":           {Source{Stream: "S", Seq: 7, Time: at}, "", false},
+		"S:7:1700000123000000456:r-1":       {Source{Stream: "S", Seq: 7, Time: at}, "r-1", false},
+		"dead:S:7:1700000123000000456":      {Source{Stream: "S", Seq: 7, Time: at}, "", true},
+		"dead:a:b:7:1700000123000000456:x":  {Source{Stream: "a:b", Seq: 7, Time: at}, "x", true},
+		"dead:S:7:1700000123000000456#12":   {Source{Stream: "S", Seq: 7, Time: at}, "", true},
+		"dead:#1:7:1700000123000000456:r#1": {Source{Stream: "#1", Seq: 7, Time: at}, "r", true},
+		"dead:S#1:7:1700000123000000456":    {Source{Stream: "S#1", Seq: 7, Time: at}, "", true},
+		"1:2:18446744073709551615:-5":       {Source{Stream: "1:2", Seq: 1<<64 - 1, Time: time.Unix(0, -5).UTC()}, "", false},
 	} {
 		src, replay, dead, err := ParseMsgID(id)
 		if err != nil || src != want.src || replay != want.replay || dead != want.dead {
@@ -26,6 +29,7 @@ func TestParseMsgID(t *testing.T) {
 	}
 	for _, id := range []string{
 		"", "dead:", "S", "S:7", ":7:8", "S:7:x", "S:x:8", "S:7:8:", "S:7:8:-", "S:07:8", "S:7:+8", "a.b:7:8", "S:7:8:r:", "S:-7:8", "dead:dead:S:7:8",
+		"S:7:8#1", "dead:S:7:8#0", "dead:S:7:8#01", "dead:S:7:8#", "dead:S:7:8#-1", "dead:S:7:8#1#1",
 	} {
 		if src, replay, dead, err := ParseMsgID(id); err == nil {
 			t.Errorf("ParseMsgID(%q) = %+v, %q, %v, want an error", id, src, replay, dead)

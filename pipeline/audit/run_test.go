@@ -118,12 +118,10 @@ func TestBesideARedrive(t *testing.T) {
 						return err
 					}
 				}
-				ack, err := w.js.PublishMsg(ctx, again)
-				if err != nil {
+				if ack, err := w.js.PublishMsg(ctx, again); err != nil {
 					return err
-				}
-				if ack.Duplicate {
-					continue // nothing was stored, so nothing is removed
+				} else if ack.Duplicate {
+					return fmt.Errorf("%s is a duplicate of %d", again.Header.Get(events.HeaderMsgID), ack.Sequence)
 				}
 				if err := dead.DeleteMsg(ctx, seq); err != nil {
 					return err

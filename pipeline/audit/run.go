@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
 
 // Run audits. It changes nothing, needs to read the streams and their and the
@@ -102,7 +104,7 @@ func (r *run) readInputs(ctx context.Context) error {
 	for _, input := range r.inputs {
 		b := r.books[input]
 		laneOf := map[string]int{}
-		s := span{stream: input, from: r.scope.FromSeq, since: r.scope.Since, end: b.end}
+		s := scan.Span{Stream: input, From: r.scope.FromSeq, Since: r.scope.Since, End: b.end}
 		for i, l := range r.scope.Lanes {
 			if l.Stream != input {
 				continue
@@ -110,7 +112,7 @@ func (r *run) readInputs(ctx context.Context) error {
 			for _, subject := range l.Subjects {
 				if _, taken := laneOf[subject]; !taken {
 					laneOf[subject] = i
-					s.subjects = append(s.subjects, subject)
+					s.Subjects = append(s.Subjects, subject)
 				}
 			}
 		}
@@ -165,12 +167,12 @@ func (r *run) readAnswers(ctx context.Context) error {
 			continue
 		}
 		done[name] = true
-		s := span{stream: name, subjects: subjects[name]}
+		s := scan.Span{Stream: name, Subjects: subjects[name]}
 		if everything[name] {
-			s.subjects = nil
+			s.Subjects = nil
 		}
 		if !r.earliest.IsZero() {
-			s.since = r.earliest.Add(-clockSkew)
+			s.Since = r.earliest.Add(-clockSkew)
 		}
 		if err := r.readAll(ctx, s, slices.Contains(dead, name)); err != nil {
 			return err
@@ -184,21 +186,32 @@ const clockSkew = 5 * time.Minute
 
 // readAll reads a stream of answers to its end, and once more what has come
 // since, if it is to be followed.
-func (r *run) readAll(ctx context.Context, s span, follow bool) error {
+func (r *run) readAll(ctx context.Context, s scan.Span, follow bool) error {
 	for {
-		info, err := r.streams[s.stream].Info(ctx)
+		info, err := r.streams[s.Stream].Info(ctx)
 		if err != nil {
-			return fmt.Errorf("audit: stream %s: %w", s.stream, err)
+			return fmt.Errorf("audit: stream %s: %w", s.Stream, err)
 		}
-		s.end = info.State.LastSeq
-		if s.from > s.end {
+		s.End = info.State.LastSeq
+		if s.From > s.End {
 			return nil
 		}
 		if err := r.scan(ctx, s, r.visitAnswer); err != nil || !follow {
 			return err
 		}
-		s.from, s.since = s.end+1, time.Time{}
+		s.From, s.Since = s.End+1, time.Time{}
 	}
+}
+
+// scan reads headers.
+func (r *run) scan(ctx context.Context, s scan.Span, visit func(jetstream.Msg, *jetstream.MsgMetadata) bool) error {
+	if r.scope.Progress != nil {
+		s.Progress = func(done, total uint64) { r.scope.Progress(s.Stream, done, total) }
+	}
+	if err := scan.Read(ctx, r.js, s, visit); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
 }
 
 func (r *run) visitAnswer(m jetstream.Msg, _ *jetstream.MsgMetadata) bool {

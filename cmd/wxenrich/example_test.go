@@ -32,6 +32,7 @@ func TestExamples(t *testing.T) {
 	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
 		t.Fatal(err)
 	}
+	w.morgue(t)
 	t.Chdir(t.TempDir())
 	id := w.account.OpenID(0)
 	const config = "accounts: [{appid: " + testAppID + ", secret_env: WX_SECRET, api: 'API'}]\nnats: {url: 'NATS'}\n"
@@ -79,4 +80,4 @@ func TestExamples(t *testing.T) {
 }
 
 // ownTest is commands whose examples are more than a line to run.
-var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true}
+var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true, "purge": true}

@@ -46,3 +46,31 @@ func TestSpentQuotaHolds(t *testing.T) {
 		t.Errorf("%d of %d events can be had", n, left)
 	}
 }
+
+// A hold that hands back to its own open pull gets the same event again and
+// again, and each time the server counts a delivery.
+func TestHoldTakesAnEventOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wechattest.AccountConfig{})
+	w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: 48001}})
+	w.publish(1, w.openid)
+	lane := w.start(config())
+	w.until("the account is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+	w.until("the event is back", func() bool { return lane.Stats().Counts().InHand == 0 })
+	c, err := w.js.Consumer(t.Context(), "WX_EVENTS", config().Durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.Fetch(1, jetstream.FetchMaxWait(10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for msg := range again.Messages() {
+		meta, err := msg.Metadata()
+		if err != nil || meta.NumDelivered > 2 {
+			t.Errorf("delivery %d, %v, want the second", meta.NumDelivered, err)
+		}
+		return
+	}
+	t.Error("the event is not back")
+}

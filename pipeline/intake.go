@@ -47,21 +47,17 @@ func (l *loop) take(d *delivery, ok bool) {
 			}
 		}
 		l.tap = nil
-		return
-	}
-	if l.resting() {
-		l.stats.received.Add(1)
-		l.stats.handedBack.Add(1)
-		d.handBack()
-		return
-	}
-	if !l.limit.take() {
-		d.handBack()
+		l.unwanted()
+		l.rest()
 		return
 	}
 	now := time.Now()
-	l.stats.received.Add(1)
 	l.hand.add(d, now)
+	if l.resting() || !l.limit.take() {
+		l.extra = append(l.extra, d) // handed back now, this very pull would bring it again
+		return
+	}
+	l.stats.received.Add(1)
 	if l.tap.closed {
 		_ = d.msg.InProgress() // it has waited in the client until now
 	}

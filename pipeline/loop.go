@@ -30,8 +30,9 @@ type loop struct {
 	hand  hand        // all that is not settled or handed back
 	plain []*delivery // those whose answer needs no look-up
 	batch *batch.Batcher[key, *delivery, notes]
-	ready [][]*item // groups to look up as they stand
-	later []delayed // items to look up again, soonest first
+	ready [][]*item   // groups to look up as they stand
+	later []delayed   // items to look up again, soonest first
+	extra []*delivery // came after the tap was closed: they go back when it has ended
 
 	refused refusedOnes
 

@@ -28,9 +28,14 @@ func (l *loop) stop() {
 }
 
 // rest hands back all that nobody works on, while the lane takes in nothing.
-// At once, so that the next replica need not wait for AckWait.
+// At once, so that the next replica need not wait for AckWait; but not while
+// a pull of ours is open, which would only bring it again.
 func (l *loop) rest() {
 	if !l.resting() || l.announcing {
+		return
+	}
+	if l.tap != nil {
+		l.tap.close()
 		return
 	}
 	l.handBack(l.batch.Flush())
@@ -45,7 +50,17 @@ func (l *loop) rest() {
 	l.handBack(l.plain)
 	l.handBack(l.suspects)
 	l.handBack(l.unmarked)
+	l.unwanted()
 	l.ready, l.later, l.plain, l.suspects, l.unmarked = nil, nil, nil, nil, nil
+}
+
+// unwanted hands back what came when nothing was to be taken any more.
+func (l *loop) unwanted() {
+	for _, d := range l.extra {
+		l.hand.remove(d)
+		d.handBack()
+	}
+	l.extra = nil
 }
 
 func (l *loop) handBack(ds []*delivery) {

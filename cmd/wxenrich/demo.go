@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
+	"github.com/wxenrich/wxenrich/pipeline"
 )
 
 // demoFlags is what the command line says.
@@ -20,6 +21,7 @@ type demoFlags struct {
 	length time.Duration
 	rate   float64
 	listen string
+	http   string
 	format string
 	plain  bool
 	json   bool
@@ -49,6 +51,7 @@ summary; exit code 1 means that some event was lost or answered twice.`,
 	fl.DurationVar(&f.length, "for", 0, "end after so long; 0 runs until Ctrl-C")
 	fl.Float64Var(&f.rate, "rate", 200, "events a second, at most 20000")
 	fl.StringVar(&f.listen, "listen", "", "address of the NATS server (default 127.0.0.1:4222, or any free port if that is taken)")
+	fl.StringVar(&f.http, "http", "", "address for /metrics, /readyz and /livez, such as 127.0.0.1:9464 (default none)")
 	fl.StringVar(&f.format, "format", "msgpack", "encoding of the records: msgpack or json")
 	fl.BoolVar(&f.plain, "plain", false, "plain lines, also on a terminal")
 	fl.BoolVar(&f.json, "json", false, "print the summary only, as JSON")
@@ -93,11 +96,24 @@ func demo(ctx context.Context, a *app, f demoFlags) error {
 func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Logger) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: what is in flight is waited for
 	defer end()
-	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, nil, log)
+	t, err := newTelemetry()
+	if err != nil {
+		return err
+	}
+	defer t.stop(life)
+	w.onCall = t.called(demoAppID)
+	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, t.timings, log)
 	if err != nil {
 		return err
 	}
 	defer service.close()
+	if f.http != "" {
+		admin, err := startAdmin(f.http, t, func() []*pipeline.Lane { return service.lanes }, log)
+		if err != nil {
+			return err
+		}
+		defer admin.stop()
+	}
 	js, err := service.consume.JetStream()
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ type demoWorld struct {
 	wechat  *http.Server
 	api     string
 	account *wechattest.Account
+	onCall  func(wechat.CallInfo)
 	done    chan error
 }
 
@@ -99,11 +100,11 @@ func (w *demoWorld) startWeChat() error {
 
 // client is the client of the demo's account.
 func (w *demoWorld) client(a *config.Account, _ jetstream.KeyValue) (*wxapi.API, error) {
-	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api})
+	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api, OnCall: w.onCall})
 	if err != nil {
 		return nil, err
 	}
-	client, err := wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens})
+	client, err := wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens, OnCall: w.onCall})
 	return &wxapi.API{Client: client}, err
 }
 

@@ -117,11 +117,12 @@ func TestRunbookCommands(t *testing.T) {
 			t.Errorf("a block that nobody runs:\n%s", b.text)
 		}
 	}
+	write(t, filepath.Join(r.dir, "wx-secret"), testSecret)
 	r.script("wxenrich config init --appid " + testAppID + " >/dev/null; wxenrich config check >/dev/null")
 	r.start("wxenrich run", "lane is running")
 	r.script("wxenrich publish " + openid)
 	out := r.play("look")
-	for _, text := range []string{testAppID, `"phase": "running"`, `"ready":true`, " failed\n", "the law holds"} {
+	for _, text := range []string{testAppID, `"phase":"running"`, `"ready":true`, ", 0 failed\n", "the law holds"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("nothing printed %q:\n%s", text, out)
 		}

@@ -54,7 +54,7 @@ func blocks(t *testing.T, path string) []block {
 			}
 		}
 	}
-	if open != nil || len(all) < 10 {
+	if open != nil || len(all) < 4 {
 		t.Fatalf("%s: %d blocks, the last still open: %v", path, len(all), open != nil)
 	}
 	return all

@@ -16,6 +16,7 @@ const (
 	HeaderSrcTime     = "Wx-Src-Time"   // R D: Source.Time, RFC 3339 to the nanosecond, UTC
 	HeaderReplay      = "Wx-Replay"     // R D: id of the replay, if it was one
 	HeaderHop         = "Wx-Hop"        // R D: how many redrives led here; absent when none
+	HeaderDeliveries  = "Wx-Deliveries" // R D: how often the event had been delivered; absent when once
 	HeaderTraceParent = "traceparent"   // R D: W3C trace context; set by the publisher
 	HeaderTraceState  = "tracestate"    // R D
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -89,6 +90,7 @@ func (l *Lane) encode(d *delivery, r *events.Record) answer {
 		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 	}
 	passTrace(msg.Header, d.msg.Headers())
+	d.noteDeliveries(msg.Header)
 	return answer{delivery: d, msg: msg}
 }
 
@@ -110,6 +112,7 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
 	msg := letter.Msg(subject)
 	passTrace(msg.Header, d.msg.Headers())
+	d.noteDeliveries(msg.Header)
 	return answer{delivery: d, msg: msg, cause: why}
 }
 
@@ -129,6 +132,14 @@ func passTrace(to, from nats.Header) {
 		if v := from[name]; len(v) > 0 {
 			to[name] = v
 		}
+	}
+}
+
+// noteDeliveries leaves a trace of how often an event came, for whoever has to
+// explain it: the server forgets that with the acknowledgement.
+func (d *delivery) noteDeliveries(h nats.Header) {
+	if d.deliveries > 1 {
+		h[events.HeaderDeliveries] = []string{strconv.FormatUint(d.deliveries, 10)}
 	}
 }
 

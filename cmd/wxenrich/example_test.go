@@ -40,6 +40,7 @@ func TestExamples(t *testing.T) {
 	write(t, "prod.yaml", yaml)
 	write(t, "openids.txt", id+"\n")
 	write(t, "followers.csv", id+",张三\n")
+	write(t, "letters.ndjson", `{"event":{"openid":"`+id+`"}}`+"\n")
 	w.environ = []string{"WX_SECRET=" + testSecret}
 
 	each(newRoot(&app{}), func(c *cobra.Command) {

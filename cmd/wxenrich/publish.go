@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,7 @@ import (
 type publishFlags struct {
 	nats                 *natsconn.Settings
 	appid, kind, subject string
-	file                 string
+	file, from, column   string
 	json, msgpack        bool
 	dedupe               bool
 }
@@ -31,12 +32,18 @@ func newPublishCommand(a *app) *cobra.Command {
 		Use:   "publish [OPENID…]",
 		Short: "Put openids into the stream of events",
 		Long: `Publishes one event for each openid from the arguments, a file or standard
-input (one in a line; empty lines and what follows a # are skipped), to the
-account's input subject, and waits until the stream has stored them all.
-Lines that are no openid are reported by number, and the exit code is 1.`,
+input, to the account's input subject, and waits until the stream has stored
+them all. Lines that are no openid are reported by number, and the exit code is
+1; the others are published.
+
+A file has one openid in a line (empty lines and what follows a # are skipped),
+or is CSV, TSV or NDJSON by its ending or --from. Then --column says where the
+openid is: a name in the first line of a CSV, a number from 1 if it has no such
+line, a path of keys in NDJSON.`,
 		Example: `  wxenrich publish --appid wx0123456789abcdef oABCDEFGHIJKLMNOPQRSTUVWXYZ0
   wxenrich publish --file openids.txt --json
-  cut -d, -f1 followers.csv | wxenrich publish --type SCAN --msgpack`,
+  wxenrich publish --file followers.csv --column 1 --type SCAN --msgpack
+  cat letters.ndjson | wxenrich publish --from ndjson --column event.openid`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return publish(c.Context(), a, p, args)
 		},
@@ -46,10 +53,13 @@ Lines that are no openid are reported by number, and the exit code is 1.`,
 	f := c.Flags()
 	f.StringVar(&p.kind, "type", "", "type of the events (default the subject's last word)")
 	f.StringVar(&p.subject, "subject", "", "subject to publish to (default from the configuration's input)")
-	f.StringVarP(&p.file, "file", "f", "", "file with one openid in a line, - for standard input")
+	f.StringVarP(&p.file, "file", "f", "", "file with the openids, - for standard input")
+	f.StringVar(&p.from, "from", "", "form of the file: lines, csv, tsv or ndjson (default by its ending, else lines)")
+	f.StringVar(&p.column, "column", "", "where the openid is in csv, tsv or ndjson (default openid)")
 	f.BoolVar(&p.json, "json", false, "publish {\"openid\":…} rather than the bare openid")
 	f.BoolVar(&p.msgpack, "msgpack", false, "publish the same as msgpack")
 	f.BoolVar(&p.dedupe, "dedupe", true, "publish an openid that occurs again only once")
+	register(c, "from", "lines", "csv", "tsv", "ndjson")
 	register(c, "type", "subscribe", "unsubscribe", "SCAN")
 	return c
 }
@@ -73,6 +83,13 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	form, err := p.form()
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 && (p.from != "" || p.column != "") {
+		return usage("--from, --column: they are for a file, not for arguments")
+	}
 	source, closeSource, err := p.source(a, args)
 	if err != nil {
 		return err
@@ -90,7 +107,7 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	stats, err := publishLines(ctx, a, q, lines{source: source, dedupe: p.dedupe}, p.encoder(inBody))
+	stats, err := publishRows(ctx, a, q, rows{source, form, p.dedupe}, p.encoder(inBody))
 	if err != nil {
 		in := account.Resolve()
 		return missingStream(nc.Explain(err), "no stream stores "+subject, in.Stream, inputSubjects(account))
@@ -144,26 +161,32 @@ func (p publishFlags) source(a *app, args []string) (io.Reader, func(), error) {
 // publishStats is what became of the lines.
 type publishStats struct{ published, repeated, bad int }
 
-func publishLines(ctx context.Context, a *app, q *publishQueue, in lines, encode func(string) ([]byte, string)) (publishStats, error) {
+func publishRows(ctx context.Context, a *app, q *publishQueue, in rows, encode func(string) ([]byte, string)) (publishStats, error) {
 	var s publishStats
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	defer progress.Done()
-	for line, err := range in.all(ctx) {
+	for x, err := range in.all(ctx) {
 		switch {
 		case err != nil:
+			if e, ok := errors.AsType[*exitError](err); ok && s.published == 0 {
+				return s, e
+			}
 			return s, fmt.Errorf("after %d events: %w", s.published, err)
-		case line.repeated:
+		case x.repeated:
 			s.repeated++
 			continue
-		case !events.ValidOpenID(line.openid):
+		case x.fault != "" || !events.ValidOpenID(x.openid):
+			if x.fault == "" {
+				x.fault = "not an openid: want 20 to 64 of A-Z a-z 0-9 _ -"
+			}
 			if s.bad++; s.bad <= maxBadLines {
 				progress.Done()
-				fmt.Fprintf(a.err, "line %d: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -\n", line.number)
+				fmt.Fprintf(a.err, "line %d: %s\n", x.number, term.Clean(x.fault))
 			}
 			continue
 		}
-		data, contentType := encode(line.openid)
-		if err := q.publish(ctx, line.number, data, contentType); err != nil {
+		data, contentType := encode(x.openid)
+		if err := q.publish(ctx, x.number, data, contentType); err != nil {
 			return s, fmt.Errorf("after %d events: %w", q.acked, err)
 		}
 		s.published++

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -117,69 +112,3 @@ func (p publishFlags) encoder(kind string) func(openid string) ([]byte, string) 
 		return data, contentType
 	}
 }
-
-// lines reads openids, one in a line.
-type lines struct {
-	source io.Reader
-	dedupe bool
-}
-
-// line is one that is not empty.
-type line struct {
-	number   int
-	openid   string
-	repeated bool // and to be skipped for that
-}
-
-// all yields the lines; an error ends them. Standard input may be silent for
-// ever, so it is read beside the loop, which the context ends.
-func (l lines) all(ctx context.Context) iter.Seq2[line, error] {
-	return func(yield func(line, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		in, texts := bufio.NewScanner(l.source), make(chan string)
-		go func() {
-			defer close(texts)
-			for in.Scan() {
-				select {
-				case texts <- in.Text():
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		seen := map[string]struct{}{}
-		for number := 1; ; number++ {
-			var text string
-			var more bool
-			select {
-			case text, more = <-texts:
-			case <-ctx.Done():
-				yield(line{}, ctx.Err())
-				return
-			}
-			if !more {
-				break
-			}
-			text, _, _ = strings.Cut(text, "#")
-			if text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")); text == "" {
-				continue
-			}
-			_, repeated := seen[text]
-			if l.dedupe && len(text) <= maxSeen {
-				seen[text] = struct{}{}
-			}
-			if !yield(line{number, text, repeated}, nil) {
-				return
-			}
-		}
-		if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
-			yield(line{}, errors.New("a line is longer than 64 KiB: want one openid in a line"))
-		} else if err != nil {
-			yield(line{}, err)
-		}
-	}
-}
-
-// maxSeen is longer than any openid: what is longer is not worth remembering.
-const maxSeen = 64

@@ -109,3 +109,45 @@ func TestPublishAsksATerminalForOpenids(t *testing.T) {
 		t.Errorf("%d %s", code, errs.String())
 	}
 }
+
+func TestPublishFromTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.streams(t)
+	dir := t.TempDir()
+	ids := make([]string, 4)
+	for i := range ids {
+		ids[i] = w.account.OpenID(i)
+	}
+	input, err := js.Stream(t.Context(), "WX_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text, args string
+		want             []string
+		code             int
+		stderr           string
+	}{
+		{"a.csv", "\ufeffname,OpenID\n\"张\n三\"," + ids[0] + "\nx\n" + "y,short\n", "", ids[:1], 1, "line 4: 1 columns, want 2\nline 5: not an openid"},
+		{"b.csv", ids[0] + ",a\n" + ids[1] + ",b\n" + ids[0] + ",c\n", "--column 1", ids[:2], 0, ""},
+		{"c.tsv", "id\twx\n1\t" + ids[2] + "\n", "--column wx", ids[2:3], 0, ""},
+		{"d.jsonl", `{"event":{"openid":"` + ids[0] + `"}}` + "\n\nnope\n" + `{"event":{"openid":7}}` + "\n", "--column event.openid", ids[:1], 1, "line 3: not JSON\nline 4: no text at \"event.openid\""},
+		{"e.dat", `{"openid":"` + ids[3] + `"}`, "--from ndjson", ids[3:], 0, ""},
+		{"f.csv", "name,nick\na,b\n", "", nil, 2, "the first line has no column \"openid\": name, nick"},
+		{"g.txt", ids[0], "--column openid", nil, 2, "lines have none"},
+		{"h.txt", ids[0], "--from xml", nil, 2, "want lines, csv, tsv or ndjson"},
+		{"i.txt", strings.Repeat("x", maxLine+1), "", nil, 1, "longer than 1 MiB"},
+	} {
+		if err := input.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, c.name)
+		write(t, path, c.text)
+		w.run(t, "", append([]string{"publish", "--file", path}, strings.Fields(c.args)...)...).want(t, c.code, "", c.stderr)
+		if _, openids := decoded(t, w); cmp.Diff(c.want, openids) != "" {
+			t.Errorf("%s: %v, want %v", c.name, openids, c.want)
+		}
+	}
+	w.run(t, "", "publish", "--column", "1", "--from", "csv", ids[0]).want(t, 2, "", "not for arguments")
+}

@@ -44,6 +44,7 @@ func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began 
 		FetchedAt: began,
 		Source:    source,
 		Marker:    marker,
+		Replay:    l.task.replay(),
 		User:      events.User{Raw: events.JSONValue(u.Raw)},
 	}
 	if u.Subscribe == 0 {
@@ -60,6 +61,7 @@ func (l *Lane) unsubscribed(d *delivery) answer {
 		Event:     d.event,
 		Status:    events.Unsubscribed,
 		FetchedAt: d.event.Source.Time,
+		Replay:    l.task.replay(),
 	})
 }
 
@@ -107,6 +109,7 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 		Detail:   why.detail,
 		Attempts: why.attempts,
 		Time:     time.Now(),
+		Replay:   l.task.replay(),
 		Limit:    limit,
 	}
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})

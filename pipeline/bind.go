@@ -171,12 +171,17 @@ func (l *Lane) create(ctx context.Context, floor uint64) (jetstream.Consumer, er
 		MaxDeliver:     -1, // a long outage must not turn events into losses
 		MaxAckPending:  l.cfg.maxAckPending(),
 	}
-	if floor > 0 {
+	if l.task != nil {
+		want.Metadata, want.InactiveThreshold = l.task.metadata, taskForgotten
+	}
+	if floor > 0 && floor >= l.cfg.Start.seq {
 		l.log.Warn("the durable is gone; it is made anew behind what was answered", slog.Uint64("mark", floor))
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
 	switch l.cfg.Start.mode {
+	case startSeq:
+		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, l.cfg.Start.seq
 	case startNew:
 		want.DeliverPolicy = jetstream.DeliverNewPolicy
 	case startAt:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +28,10 @@ type Board struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex
-	born  time.Time                // of the bucket
-	life  uint64                   // counts the buckets of this name that there have been
-	notes map[string]note          // by key
-	lanes map[string]chan struct{} // by appid
+	born  time.Time                  // of the bucket
+	life  uint64                     // counts the buckets of this name that there have been
+	notes map[string]note            // by key
+	lanes map[string][]chan struct{} // who is woken, by appid
 	cut   context.CancelFunc
 	done  chan struct{}
 }
@@ -61,7 +62,7 @@ func OpenBoard(ctx context.Context, kv jetstream.KeyValue, log *slog.Logger) (*B
 	b := &Board{
 		kv: kv, log: log,
 		replica: token(host) + "-" + strings.ToLower(rand.Text()[:6]),
-		notes:   make(map[string]note), lanes: make(map[string]chan struct{}),
+		notes:   make(map[string]note), lanes: make(map[string][]chan struct{}),
 		done: make(chan struct{}),
 	}
 	b.renewed(ctx)
@@ -92,7 +93,7 @@ func (b *Board) Close() {
 }
 
 func (b *Board) watch(ctx context.Context) (jetstream.KeyWatcher, error) {
-	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindMark + ".>", kindQuota + ".>"})
+	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindMark + ".>", kindQuota + ".>", kindJob + ".>"})
 }
 
 // lifeShift leaves more revisions than a bucket will ever have.
@@ -150,8 +151,10 @@ func (b *Board) renewed(ctx context.Context) bool {
 	b.born = born
 	b.life++
 	clear(b.notes)
-	for _, woken := range b.lanes {
-		wake(woken)
+	for _, lanes := range b.lanes {
+		for _, woken := range lanes {
+			wake(woken)
+		}
 	}
 	return true
 }
@@ -218,7 +221,9 @@ func (b *Board) keep(key string, n note) {
 	b.notes[key] = n
 	_, appid, _ := strings.Cut(key, ".")
 	appid, _, _ = strings.Cut(appid, ".")
-	wake(b.lanes[appid])
+	for _, woken := range b.lanes[appid] {
+		wake(woken)
+	}
 }
 
 func wake(lane chan<- struct{}) {
@@ -229,7 +234,7 @@ func wake(lane chan<- struct{}) {
 }
 
 // subscribe returns a channel that has something when notes about the account
-// have changed. An account has one lane in a process.
+// have changed, until it is unsubscribed.
 func (b *Board) subscribe(appid string) <-chan struct{} {
 	if b == nil {
 		return nil
@@ -238,8 +243,17 @@ func (b *Board) subscribe(appid string) <-chan struct{} {
 	defer b.mu.Unlock()
 	woken := make(chan struct{}, 1)
 	woken <- struct{}{} // there may be something already
-	b.lanes[appid] = woken
+	b.lanes[appid] = append(b.lanes[appid], woken)
 	return woken
+}
+
+func (b *Board) unsubscribe(appid string, woken <-chan struct{}) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lanes[appid] = slices.DeleteFunc(b.lanes[appid], func(c chan struct{}) bool { return c == woken })
 }
 
 // get returns the latest note of a key; its rev is 0 if there was none.

@@ -35,6 +35,8 @@ func (l *loop) learnSpent(now time.Time) {
 // as update says. Without a board, or if it fails, the replica keeps its own
 // account: what is not told is told later.
 func (l *Lane) tellSpent(ctx context.Context, update func(quota.Shared, quota.Delta) quota.Shared) error {
+	l.budget.tell.Lock()
+	defer l.budget.tell.Unlock()
 	d := l.budget.untold()
 	key := kindQuota + "." + l.cfg.AppID
 	n := l.board.get(key)

@@ -18,6 +18,8 @@ type budget struct {
 	mu     sync.Mutex
 	ledger *quota.Ledger
 	flight int // openids in calls in flight
+
+	tell sync.Mutex // held while what was spent is being told: once
 }
 
 func newBudget(c *Config) *budget {
@@ -26,21 +28,22 @@ func newBudget(c *Config) *budget {
 	})}
 }
 
-// begin counts a call with n openids; it is in flight until end.
-func (b *budget) begin(now time.Time, n int) {
+// begin counts a call with n openids, which may be for bulk work; it is in
+// flight until end.
+func (b *budget) begin(now time.Time, n int, bulk bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flight += n
-	b.ledger.Spend(now, n, false)
+	b.ledger.Spend(now, n, bulk)
 }
 
 // end ends a call that began then; one that was never sent has cost nothing.
-func (b *budget) end(began time.Time, n int, sent bool) {
+func (b *budget) end(began time.Time, n int, bulk, sent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flight -= n
 	if !sent {
-		b.ledger.Undo(time.Now(), began, n)
+		b.ledger.Undo(time.Now(), began, n, bulk)
 	}
 }
 
@@ -136,6 +139,13 @@ func (b *budget) scarce(now time.Time, calls, size int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return calls > 0 && b.ledger.Scarce(now, quota.Spending{Calls: int64(calls), OpenIDs: int64(calls * size)})
+}
+
+// allowBulk reports whether bulk work may make a call with so many openids.
+func (b *budget) allowBulk(now time.Time, n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ledger.AllowBulk(now, n, b.ledger.LiveRate(now))
 }
 
 // early is the pace of early calls that the quota keeps up until midnight.

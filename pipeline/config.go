@@ -136,6 +136,7 @@ func (c *Config) maxAckPending() int {
 type Start struct {
 	mode startMode
 	at   time.Time
+	seq  uint64
 }
 
 type startMode uint8
@@ -145,6 +146,7 @@ const (
 	startNew
 	startAll
 	startAt
+	startSeq // of a task
 )
 
 // ParseStart reads "new", "all", an RFC 3339 time, or "" for no answer.

@@ -13,6 +13,7 @@ import (
 // acked, because its answer is stored, or handed back.
 type delivery struct {
 	msg       jetstream.Msg
+	seq       uint64 // where the message is in the stream that it was read from
 	event     events.Event
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
 	known     *recentAnswer     // not nil: the answer, looked up for somebody else
@@ -46,7 +47,7 @@ func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{msg: msg, pending: meta.NumPending, deliveries: meta.NumDelivered}
+	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered}
 	d.event, err = dec.Decode(events.Message{
 		Source: events.Source{
 			Stream:  meta.Stream,

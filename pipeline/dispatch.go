@@ -16,6 +16,7 @@ const (
 
 // dispatch starts whatever can start.
 func (l *loop) dispatch(now time.Time) {
+	defer l.crowdRoom()
 	l.clearSuspects()
 	if len(l.plain) > 0 && l.settles < plainSettles {
 		l.settles++
@@ -35,6 +36,9 @@ func (l *loop) dispatch(now time.Time) {
 		if l.budget.scarce(now, l.calls, l.size) {
 			return // one of them will say whether there is any left
 		}
+		if !l.mayBegin(now) {
+			return
+		}
 		items := l.group(now)
 		if len(items) == 0 {
 			return
@@ -46,6 +50,7 @@ func (l *loop) dispatch(now time.Time) {
 // look starts one look-up.
 func (l *loop) look(now time.Time, items []*item) {
 	l.calls++
+	l.room.enter(l.task != nil)
 	if items[0].State.charge == nil { // or it takes no call
 		l.watchQuota(now)
 		l.bucket.Take(now)
@@ -77,7 +82,7 @@ func (l *loop) fit() int { return l.share.Size(l.size) }
 // closes reports whether the open batch is to be looked up now.
 func (l *loop) closes(now, since time.Time) bool {
 	stuck := l.hand.n >= l.cfg.inHand() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
-	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() {
+	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() || l.ended && l.tap == nil {
 		return true
 	}
 	return !now.Before(l.closesAt(now, since))
@@ -89,8 +94,11 @@ func (l *loop) closes(now, since time.Time) bool {
 // else may have taken it, or when it gets too long: most of what comes may be
 // for people whose answers are known.
 func (l *loop) closesAt(now, since time.Time) time.Time {
-	if l.backlog {
+	if l.backlog || l.task != nil {
 		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)
+		if gap := l.rate.Gap(); gap > 0 {
+			quiet, long = quiet.Add(2*gap), long.Add(time.Duration(l.fit())*gap)
+		}
 		if quiet.Before(long) {
 			return quiet
 		}

@@ -79,7 +79,7 @@ func (l *loop) nextExpiry(sooner func(time.Time)) {
 }
 
 func (l *loop) mayDate() bool {
-	return l.waiting && !l.dating && l.consumer != nil && !l.stopping()
+	return l.task == nil && l.waiting && !l.dating && l.consumer != nil && !l.stopping()
 }
 
 // dateOldest notes how old the oldest event is, and when it expires. What cannot be found out is

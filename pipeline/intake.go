@@ -17,7 +17,7 @@ func (l *loop) incoming() <-chan *delivery {
 // crowded reports whether the lane has enough to do: every call is busy and
 // the next batch is full.
 func (l *loop) crowded() bool {
-	return l.batch.Len() >= l.size || l.hand.n >= l.cfg.inHand()
+	return l.batch.Len() >= l.size || l.hand.n >= l.cfg.inHand() || !l.rate.Ready(time.Now())
 }
 
 // turnTap opens or closes the pull. It closes one that nobody has read for a
@@ -30,9 +30,9 @@ func (l *loop) turnTap(now time.Time) {
 		l.full = now
 	}
 	switch {
-	case l.tap == nil && !l.resting() && l.full.IsZero() && !l.limit.reached():
+	case l.tap == nil && !l.ended && !l.resting() && l.full.IsZero() && !l.limit.reached():
 		l.openTap(now)
-	case l.tap != nil && (l.resting() || l.limit.reached() || !l.full.IsZero() && now.Sub(l.full) >= l.beatEvery()):
+	case l.tap != nil && (l.resting() || l.limit.reached() || l.ended || !l.full.IsZero() && now.Sub(l.full) >= l.beatEvery()):
 		l.tap.close()
 	}
 }
@@ -52,20 +52,24 @@ func (l *loop) take(d *delivery, ok bool) {
 		return
 	}
 	now := time.Now()
+	if l.beyond(d) {
+		return
+	}
 	l.hand.add(d, now)
 	if l.resting() || !l.limit.take() {
 		l.extra = append(l.extra, d) // handed back now, this very pull would bring it again
 		return
 	}
 	l.stats.received.Add(1)
+	l.rate.Take(now)
 	if l.tap.closed {
 		_ = d.msg.InProgress() // it has waited in the client until now
 	}
-	l.backlog, l.taken = d.pending > 0, now
+	l.backlog, l.taken = d.pending > 0 && !l.ended, now
 	l.waits.others.Store(int64(d.pending))
-	l.mark.seen(d.event.Source.Seq)
+	l.mark.seen(d.seq)
 	d.taken = now
-	if l.mustWait(now, d.event.Source.Seq) {
+	if l.mustWait(now, d.seq) {
 		l.unmarked = append(l.unmarked, d)
 		return
 	}
@@ -83,6 +87,9 @@ func (l *loop) admit(now time.Time, d *delivery) {
 
 // route brings an event to where its answer comes from.
 func (l *loop) route(now time.Time, d *delivery) {
+	if l.leavesOut(d) {
+		return
+	}
 	if d.rejection != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
 		l.plain = append(l.plain, d)
 		return
@@ -93,8 +100,7 @@ func (l *loop) route(now time.Time, d *delivery) {
 		return
 	}
 	k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
-	life, _ := l.mark.get()
-	d.known = l.recent.get(recentKey{l.cfg.AppID, life, k}, d.event.Source.Seq, l.cfg.RecentMaxAge)
+	d.known = l.remembered(d, k)
 	if d.known != nil && !l.batch.Has(k) { // else a newer answer is on its way
 		l.stats.saved.Add(1)
 		l.plain = append(l.plain, d)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type Lane struct {
 	waits     waits
 	throttle  *throttle
 	budget    *budget
+	room      *room
+	task      *task         // nil of a live lane
+	live      *Lane         // beside which a task is done
 	splitting chan struct{} // one slot: see narrow
 	proof     proof
 	unionIDs  unionIDs
@@ -82,6 +86,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		decoder:   events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		throttle:  newThrottle(cfg.Rate),
 		budget:    newBudget(&cfg),
+		room:      newRoom(cfg.Concurrency),
 		splitting: make(chan struct{}, 1),
 		unionIDs:  unionIDs{expect: cfg.ExpectUnionID},
 		timings:   d.Timing.of(cfg.AppID),
@@ -152,6 +157,11 @@ func (l *Lane) Run(ctx context.Context) error {
 		time.AfterFunc(l.cfg.Grace, func() { cancel(ErrGrace) })
 	})()
 
+	var jobs sync.WaitGroup
+	if l.task == nil && l.board != nil && l.limit == nil { // a shadow run has no business with jobs
+		jobs.Go(func() { l.doJobs(ctx) })
+	}
 	newLoop(l, b, contexts{stop: ctx, abort: abort}).run()
+	jobs.Wait()
 	return nil
 }

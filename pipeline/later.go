@@ -56,6 +56,7 @@ func (l *loop) next(now time.Time) time.Time {
 		}
 	}
 	l.nextExpiry(sooner)
+	l.nextOfRange(now, sooner)
 	if l.hand.n > 0 {
 		sooner(l.hand.head.beaten.Add(l.beatEvery()))
 	}
@@ -68,7 +69,7 @@ func (l *loop) next(now time.Time) time.Time {
 	}
 	if l.doubts {
 		sooner(now.Add(repaceEvery / 10))
-	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && !l.budget.scarce(now, l.calls, l.size) {
+	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && !l.budget.scarce(now, l.calls, l.size) && l.mayBegin(now) {
 		sooner(l.closesAt(now, since))
 	}
 	if len(l.later) > 0 {
@@ -77,7 +78,7 @@ func (l *loop) next(now time.Time) time.Time {
 	if l.tap != nil && !l.tap.closed && !l.full.IsZero() {
 		sooner(l.full.Add(l.beatEvery()))
 	}
-	if l.tap == nil && !l.resting() && !l.binding && l.full.IsZero() && !l.limit.reached() {
+	if l.tap == nil && !l.ended && !l.resting() && !l.binding && l.full.IsZero() && !l.limit.reached() {
 		sooner(l.rebindAt)
 	}
 	return at

@@ -22,7 +22,7 @@ import (
 // reads again for another range.
 type lookBack struct {
 	js     jetstream.JetStream
-	stream string // of the events
+	replay string // the generation of answers that counts; empty is the live one
 	places []place
 
 	from, to uint64              // the range: from up to, and not with, to
@@ -49,8 +49,11 @@ const (
 
 var seed = maphash.MakeSeed()
 
-func sourceHash(seq uint64, stored time.Time) uint64 {
-	return maphash.Comparable(seed, [2]uint64{seq, uint64(stored.UnixNano())})
+func sourceHash(src *events.Source) uint64 {
+	return maphash.Comparable(seed, struct {
+		stream      string
+		seq, stored uint64
+	}{src.Stream, src.Seq, uint64(src.Time.UnixNano())})
 }
 
 // findPlaces says where the account's answers are.
@@ -144,8 +147,8 @@ func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since ti
 		for msg := range batch.Messages() {
 			got++
 			src, replay, _, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
-			if err == nil && replay == "" && src.Stream == b.stream && src.Seq >= from && src.Seq < from+lookBackSpan {
-				known[sourceHash(src.Seq, src.Time)] = struct{}{}
+			if err == nil && replay == b.replay && src.Seq >= from && src.Seq < from+lookBackSpan {
+				known[sourceHash(&src)] = struct{}{}
 			}
 		}
 		if err := batch.Error(); err != nil {
@@ -163,7 +166,7 @@ func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since ti
 }
 
 // answered reports whether an event has an answer; covers must hold.
-func (b *lookBack) answered(seq uint64, stored time.Time) bool {
-	_, ok := b.known[sourceHash(seq, stored)]
+func (b *lookBack) answered(src *events.Source) bool {
+	_, ok := b.known[sourceHash(src)]
 	return ok
 }

@@ -125,13 +125,13 @@ func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
 		return errStopped
 	}
 	number := l.proof.begin()
-	l.budget.begin(began, n)
+	l.budget.begin(began, n, l.task != nil)
 	err := op(c.abort)
 	sent := sent(err)
 	if sent {
 		l.stats.calls.Add(1)
 	}
-	l.budget.end(began, n, sent)
+	l.budget.end(began, n, l.task != nil, sent)
 	if err == nil {
 		l.proof.answered(number, began)
 	}

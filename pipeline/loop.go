@@ -40,6 +40,7 @@ type loop struct {
 	tide
 	quotaWatch
 	expiryWatch
+	rangeWatch
 
 	// How it is grouped.
 	size   int         // openids that one call takes
@@ -92,6 +93,7 @@ func newLoop(l *Lane, b binding, c contexts) *loop {
 		repeats:     repeats{cleaned: make(chan []*delivery, 1)},
 		tide:        tide{risen: make(chan uint64, 1)},
 		expiryWatch: expiryWatch{dated: make(chan struct{}, 1)},
+		rangeWatch:  newRangeWatch(l.task, now),
 	}
 	lp.bindTo(b)
 	return lp
@@ -102,6 +104,7 @@ func newLoop(l *Lane, b binding, c contexts) *loop {
 func (l *loop) run() {
 	defer l.timer.Stop()
 	defer func() { l.period.end() }()
+	defer l.board.unsubscribe(l.cfg.AppID, l.notices)
 	l.state.set(State{Phase: Running})
 	stopped := l.c.stop.Done()
 	l.noticed() // the account may be on hold since before
@@ -112,8 +115,9 @@ func (l *loop) run() {
 		l.askMark(now)
 		l.watchExpiry(now)
 		l.tellQuota(now)
+		l.checkRange(now)
 		l.stats.inHand.Store(int64(l.hand.n))
-		if l.tap == nil && l.idle() && (l.stopping() || l.limit.reached() && l.hand.n == 0) {
+		if l.tap == nil && l.idle() && (l.stopping() || l.limit.reached() && l.hand.n == 0 || l.finished) {
 			l.tellRest()
 			return
 		}
@@ -141,6 +145,9 @@ func (l *loop) run() {
 			l.telling = false
 		case <-l.dated:
 			l.dating = false
+		case <-l.freed:
+		case there := <-l.reached:
+			l.checkedRange(there)
 		case b := <-l.bound:
 			l.rebound(b)
 		case <-l.asked:
@@ -162,7 +169,7 @@ func (l *loop) resting() bool { return l.held != nil || l.stopping() }
 
 // idle reports whether no goroutine works for the lane.
 func (l *loop) idle() bool {
-	return l.calls == 0 && l.settles == 0 && !l.probing && !l.announcing && !l.binding && !l.marking && !l.noting && !l.dating && !l.looking && !l.rising && !l.reading && !l.telling
+	return l.calls == 0 && l.settles == 0 && !l.probing && !l.announcing && !l.binding && !l.marking && !l.noting && !l.dating && !l.looking && !l.rising && !l.reading && !l.telling && !l.checking
 }
 
 // settled takes a group's outcome.
@@ -174,6 +181,7 @@ func (l *loop) settled(o outcome) {
 		return
 	}
 	l.calls--
+	l.room.leave(l.task != nil)
 	now := time.Now()
 	l.share.Add(len(o.done)-o.refused, o.refused)
 	for _, v := range o.convicted {

@@ -83,7 +83,7 @@ func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
 	}
 	var people []string
 	for msg := range batch.Messages() {
-		if d, err := newDelivery(&l.decoder, msg); err == nil {
+		if d, err := l.newDelivery(msg); err == nil {
 			if d.rejection == nil && events.ValidOpenID(d.event.OpenID) {
 				people = append(people, d.event.OpenID)
 			}

@@ -25,6 +25,7 @@ type Recent struct {
 
 type recentKey struct {
 	appid string
+	gen   string // the replay that asked; empty is the service
 	life  uint64 // of the input stream: its sequences mean nothing in another
 	key
 }
@@ -55,7 +56,7 @@ func (r *Recent) put(k recentKey, u *wechat.User, began time.Time, upTo uint64) 
 		return
 	}
 	a := &recentAnswer{began: began, upTo: upTo, key: recentKey{
-		appid: k.appid, life: k.life, key: key{strings.Clone(k.openid), k.lang},
+		appid: k.appid, gen: k.gen, life: k.life, key: key{strings.Clone(k.openid), k.lang},
 	}}
 	// A row is part of its whole batch's memory, and must not keep that alive.
 	a.user = wechat.User{OpenID: a.key.openid, UnionID: strings.Clone(u.UnionID), Subscribe: u.Subscribe, Raw: bytes.Clone(u.Raw)}

@@ -17,6 +17,7 @@ type Stats struct {
 	saved, repeats, lookBacks       atomic.Int64
 	dead                            [len(deadReasons)]atomic.Int64
 	doubts                          [len(doubts)]atomic.Int64
+	skipped                         atomic.Int64 // events that a task leaves out
 	samples                         atomic.Int64
 	differ                          [len(differences)]atomic.Int64
 }

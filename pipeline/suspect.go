@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/water"
 )
 
@@ -24,10 +23,10 @@ type repeats struct {
 // suspect reports whether a delivery may be a repeat that the output stream
 // would not know as one any more.
 func (l *loop) suspect(now time.Time, d *delivery) bool {
-	if d.deliveries < 2 && d.event.Source.Seq > l.upTo {
+	if d.deliveries < 2 && d.seq > l.upTo {
 		return false
 	}
-	return now.Sub(d.event.Source.Time) > l.trusted()
+	return now.Sub(latest(d.event.Source.Time, l.task.begun())) > l.trusted()
 }
 
 // trusted is how old an answer may be for the output stream to know it by its
@@ -82,7 +81,7 @@ func (l *Lane) lookFor(c contexts, b *lookBack, mark water.Mark, ds []*delivery)
 	slices.SortFunc(ds, func(x, y *delivery) int { return cmp.Compare(x.event.Source.Seq, y.event.Source.Seq) })
 	pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 	for i := 0; i < len(ds); {
-		answered, err := l.lookForOne(c.abort, b, mark, &ds[i].event.Source)
+		answered, err := l.lookForOne(c.abort, b, mark, ds[i])
 		switch {
 		case err != nil:
 			l.log.Warn("cannot look for answers that may be there already; the events wait", slog.Any("error", err))
@@ -99,15 +98,16 @@ func (l *Lane) lookFor(c contexts, b *lookBack, mark water.Mark, ds []*delivery)
 	}
 }
 
-func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, src *events.Source) (answered bool, err error) {
+func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *delivery) (answered bool, err error) {
+	src := &d.event.Source
 	if b.places == nil {
 		if err := l.locate(ctx, b); err != nil {
 			return false, err
 		}
 	}
-	since := src.Time
-	if at, ok := mark.Since(src.Seq); ok && at.After(since) {
-		since = at
+	since := latest(src.Time, l.task.begun())
+	if at, ok := mark.Since(d.seq); ok {
+		since = latest(since, at)
 	}
 	now := time.Now()
 	if now.Sub(since) <= l.trusted() {
@@ -119,7 +119,7 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, src
 			return false, err
 		}
 	}
-	return b.answered(src.Seq, src.Time), nil
+	return b.answered(src), nil
 }
 
 // locate makes sure that it is known where answers are.
@@ -133,7 +133,7 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		places = &found
 		l.places.Store(places)
 	}
-	b.js, b.stream, b.places = l.js, l.cfg.Stream, *places
+	b.js, b.replay, b.places = l.js, l.task.replay(), *places
 	return nil
 }
 

@@ -27,7 +27,7 @@ type tap struct {
 // open begins to pull.
 func (l *Lane) open(consumer jetstream.Consumer) *tap {
 	t := &tap{out: make(chan *delivery), closing: make(chan struct{}), opened: time.Now()}
-	r := &reader{tap: t, lane: l, consumer: consumer, size: l.cfg.prefetch()}
+	r := &reader{tap: t, lane: l, consumer: consumer, size: l.prefetch()}
 	go r.run()
 	return t
 }
@@ -208,7 +208,7 @@ func (r *reader) drop(q request) {
 }
 
 func (r *reader) deliver(msg jetstream.Msg) {
-	d, err := newDelivery(&r.lane.decoder, msg)
+	d, err := r.lane.newDelivery(msg)
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
 		return

@@ -85,7 +85,7 @@ func (l *loop) risenTo(may uint64) {
 	ds := l.unmarked
 	l.unmarked = nil
 	for _, d := range ds {
-		if l.mustWait(now, d.event.Source.Seq) {
+		if l.mustWait(now, d.seq) {
 			l.unmarked = append(l.unmarked, d)
 			continue
 		}

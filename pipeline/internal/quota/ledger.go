@@ -47,11 +47,16 @@ func (l *Ledger) Spend(now time.Time, openids int, bulk bool) {
 	}
 }
 
-// Undo takes back what was counted at began, for a call that was not for replay
-// or backfill. The others may have been told of it: then they are told less.
-func (l *Ledger) Undo(now, began time.Time, openids int) {
-	if l.roll(now); l.own.Day == Day(began) {
-		l.own.Spent = l.own.Spent.minus(Spending{1, int64(openids)})
+// Undo takes back what was counted at began. The others may have been told of
+// it: then they are told less.
+func (l *Ledger) Undo(now, began time.Time, openids int, bulk bool) {
+	if l.roll(now); l.own.Day != Day(began) {
+		return
+	}
+	s := Spending{1, int64(openids)}
+	l.own.Spent = l.own.Spent.minus(s)
+	if bulk {
+		l.own.Bulk = l.own.Bulk.minus(s)
 	}
 }
 
@@ -148,6 +153,15 @@ func (l *Ledger) EarlyCalls(now time.Time) (left, daily int64, unlimited bool) {
 		return math.MaxInt64, math.MaxInt64, true
 	}
 	return l.Left(now), l.Limit(), false
+}
+
+// LiveRate is how much of the quota live traffic, and whoever else uses the
+// account, has spent a second today. The first hour of a day counts in full.
+func (l *Ledger) LiveRate(now time.Time) float64 {
+	used := l.Used(now)
+	bulk := l.Unit().cost(l.shared.Bulk.plus(l.own.Bulk).spent())
+	today := now.Sub(Midnight(now).AddDate(0, 0, -1))
+	return float64(max(0, used-bulk)) / max(today, time.Hour).Seconds()
 }
 
 // AllowBulk reports whether replay or backfill may make a call with so many

@@ -246,6 +246,27 @@ func TestBulkHasItsShare(t *testing.T) {
 	}
 }
 
+func TestLiveRate(t *testing.T) {
+	t.Parallel()
+	l := quota.New(quota.Config{Limit: 100_000, Unit: quota.PerOpenID, UseAtMost: 1, BulkShare: 0.3})
+	spend(l, noon, 432, 100) // half a day
+	l.Spend(noon, 10_000, true)
+	if got := l.LiveRate(noon); got != 1 {
+		t.Errorf("%g a second, want 1", got)
+	}
+	l.Spend(noon, 5_000, true)
+	l.Undo(noon, noon, 5_000, true)
+	if got := l.LiveRate(noon); got != 1 {
+		t.Errorf("%g a second after a call that was not made, want 1", got)
+	}
+	l = quota.New(quota.Config{Limit: 100_000, Unit: quota.PerOpenID, UseAtMost: 1})
+	early := time.Date(2026, 11, 21, 16, 0, 1, 0, time.UTC) // a second after midnight
+	spend(l, early, 36, 100)
+	if got := l.LiveRate(early); got != 1 {
+		t.Errorf("%g a second right after midnight, want 1", got)
+	}
+}
+
 func TestClearedQuota(t *testing.T) {
 	t.Parallel()
 	l := quota.New(auto())
@@ -261,13 +282,13 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	l := quota.New(auto())
 	spend(l, noon, 3, 100)
-	l.Undo(noon, noon, 100)
+	l.Undo(noon, noon, 100, false)
 	if got := l.Used(noon); got != 200 {
 		t.Errorf("used %d, want 200", got)
 	}
 	stored := quota.Shared{}.Add(noon, l.Delta())
 	l.Flushed(noon, l.Delta(), stored)
-	l.Undo(noon, noon, 100) // the others were told of it
+	l.Undo(noon, noon, 100, false) // the others were told of it
 	if got := l.Used(noon); got != 100 {
 		t.Errorf("used %d, want 100", got)
 	}
@@ -275,7 +296,7 @@ func TestUndo(t *testing.T) {
 		t.Errorf("told: %+v", s.Spent)
 	}
 	after := quota.Midnight(noon)
-	l.Undo(after, noon, 100)
+	l.Undo(after, noon, 100, false)
 	if got, d := l.Used(after), l.Delta(); got != 0 || d.Spent != (quota.Spending{}) {
 		t.Errorf("used %d, not told %+v, of a call of yesterday", got, d)
 	}

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+// bulkLane is a lane that does a job beside the live one: the same account, the
+// same limits and the same output, a durable of its own.
+func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
+	cfg := l.cfg
+	cfg.Durable = j.ID
+	cfg.Start = Start{mode: startSeq, seq: j.Range.From}
+	cfg.Stream, cfg.Subjects = j.Range.Stream, j.Range.Subjects
+	cfg.Manage = events.Create // it is ours, whoever made the streams
+	cfg.RecentMaxAge = 0
+	if j.Spec.Output != "" {
+		var err error
+		if cfg.Output, err = events.ParseTemplate(j.Spec.Output, "appid", "openid", "unionid", "type"); err != nil {
+			return nil, err
+		}
+	}
+	if j.Spec.Format != "" {
+		cfg.Format = events.Format(j.Spec.Format)
+	}
+	t := &task{
+		id: j.ID, gen: j.ID, since: j.Started, to: j.Range.To, rate: j.Spec.Rate, maxAge: j.Spec.MaxAge, keep: keepOnly(j.Spec),
+		metadata: map[string]string{"wxenrich-job": j.ID},
+	}
+	if err := l.recount(ctx, j); err != nil {
+		return nil, err
+	}
+	bulk, err := NewLane(Deps{
+		JS: l.js, Out: l.out, WeChat: l.wechat, Log: l.log, Rand: l.rand,
+		Recent: l.recent, Board: l.board, Renewed: l.renewed, TokenHint: l.hint,
+	}, cfg)
+	if err != nil {
+		return nil, err
+	}
+	bulk.task, bulk.live = t, l
+	bulk.log = l.log.With(slog.String("job", j.ID))
+	bulk.state.log = bulk.log
+	bulk.throttle, bulk.budget, bulk.room = l.throttle, l.budget, l.room
+	return bulk, nil
+}
+
+// keepOnly is which events a job answers; nil if all.
+func keepOnly(s job.Spec) func(*events.Event) bool {
+	if len(s.Types)+len(s.OpenIDs)+len(s.IDs) == 0 {
+		return nil
+	}
+	in := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
+	return func(e *events.Event) bool {
+		return in(s.Types, e.Type) && in(s.OpenIDs, e.OpenID) && in(s.IDs, e.ID)
+	}
+}
+
+// recount mends a job's count of what is behind it: whoever did it before may
+// have died. An error means that the job cannot be done.
+func (l *Lane) recount(ctx context.Context, j *job.Job) error {
+	stream, err := l.js.Stream(ctx, j.Range.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("stream %s is gone", j.Range.Stream)
+	}
+	if err != nil {
+		return nil // the lane waits for it
+	}
+	if !stream.CachedInfo().Created.Equal(j.Range.Born) {
+		return fmt.Errorf("stream %s is another one than when the job was written: its sequences mean nothing now", j.Range.Stream)
+	}
+	c, err := l.js.Consumer(ctx, j.Range.Stream, j.ID)
+	if err != nil {
+		return nil // it is new
+	}
+	info := c.CachedInfo()
+	r := j.Range
+	r.From = max(r.From, info.AckFloor.Stream+1)
+	left, err := CountRange(ctx, l.js, r)
+	if err == nil {
+		j.Progress.Done = max(0, j.Progress.Total-int64(left))
+	}
+	return nil
+}
+
+// done is what a task has done since it was begun.
+func (l *Lane) done(began time.Time) job.Progress {
+	c := l.stats.Counts()
+	var dead int64
+	for _, n := range c.DeadLetters {
+		dead += n
+	}
+	skipped := l.stats.skipped.Load()
+	return job.Progress{
+		Done: c.Records + dead + c.Repeats + skipped, Records: c.Records, Dead: dead, Skipped: skipped, Repeats: c.Repeats,
+		Calls: c.Calls, Active: time.Since(began).Round(time.Millisecond),
+	}
+}
+
+// isOver reports whether a task has come to the end of its range.
+func (l *Lane) isOver() bool { return l.task.over.Load() }
+
+// waitsFor says why a task stands still; empty if it does not.
+func (l *Lane) waitsFor() string {
+	switch s := l.State(); {
+	case s.Phase == Held:
+		return "the account is on hold: " + s.Hold.Reason
+	case s.Phase == Connecting:
+		return s.Reason
+	case s.Output != "":
+		return "the output does not take records: " + s.Output
+	case l.task.starved.Load():
+		return "its share of the day's quota is spent, or live traffic needs what is left; it goes on after midnight in Beijing"
+	}
+	return ""
+}

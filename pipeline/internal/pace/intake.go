@@ -1,0 +1,45 @@
+package pace
+
+import "time"
+
+// Intake bounds how many events are taken in a second. A nil Intake bounds
+// nothing. It is not safe for concurrent use, and reads no clock.
+type Intake struct {
+	every time.Duration
+	next  time.Time // before it no event is taken
+}
+
+// intakeBurst is how long events may wait for their taker without losing their
+// turn.
+const intakeBurst = 100 * time.Millisecond
+
+// NewIntake allows so many events a second, above 0.
+func NewIntake(now time.Time, perSecond float64) *Intake {
+	return &Intake{every: every(perSecond), next: now}
+}
+
+// Ready reports whether an event may be taken now.
+func (i *Intake) Ready(now time.Time) bool { return i == nil || !now.Before(i.next) }
+
+// Take counts one that is taken.
+func (i *Intake) Take(now time.Time) {
+	if i != nil {
+		i.next = latest(i.next, now.Add(-intakeBurst)).Add(i.every)
+	}
+}
+
+// Next is when the next event may be taken: now or later.
+func (i *Intake) Next(now time.Time) time.Time {
+	if i.Ready(now) {
+		return now
+	}
+	return i.next
+}
+
+// Gap is the time between two events; 0 if nothing is bounded.
+func (i *Intake) Gap() time.Duration {
+	if i == nil {
+		return 0
+	}
+	return i.every
+}

@@ -1,0 +1,235 @@
+package pipeline_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// viewer is a board for somebody who only looks and asks for things.
+func (w *world) viewer(kv jetstream.KeyValue) *pipeline.Board {
+	w.Helper()
+	var d pipeline.Deps
+	w.board(kv)(&d)
+	return d.Board
+}
+
+// replay writes down a job for a range of the input.
+func (w *world) replay(b *pipeline.Board, id string, from, to uint64, spec job.Spec) {
+	w.Helper()
+	stream, err := w.js.Stream(w.Context(), "WX_EVENTS")
+	if err != nil {
+		w.Fatal(err)
+	}
+	cfg := config()
+	r := job.Range{Stream: "WX_EVENTS", Born: stream.CachedInfo().Created, Subjects: cfg.Subjects, From: from, To: to}
+	total, err := pipeline.CountRange(w.Context(), w.js, r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := b.AddJob(w.Context(), job.Job{
+		ID: id, AppID: appid, Kind: job.Replay, Lane: cfg.Durable, Spec: spec, Range: r,
+		State: job.Pending, Created: time.Now(), Progress: job.Progress{Total: int64(total)},
+	}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// becomes waits until a job is in a state.
+func (w *world) becomes(b *pipeline.Board, id string, want job.State) job.Job {
+	w.Helper()
+	var j job.Job
+	w.until("job "+id+" is "+string(want), func() bool {
+		j, _ = b.Job(id)
+		return j.State == want && (want == job.Running || j.Holder == "")
+	})
+	return j
+}
+
+// generation counts the answers of a replay by the sequence of their event.
+func (w *world) generation(id string) map[uint64]int {
+	w.Helper()
+	count := make(map[uint64]int)
+	for _, name := range []string{"WX_PROFILES", "WX_DEAD"} {
+		n := w.held(name)
+		if n == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), w.patience)
+		found := make(chan jetstream.Msg, 100)
+		w.follow(ctx, name, found)
+		for range n {
+			src, replay, _, err := events.ParseMsgID((<-found).Headers()[events.HeaderMsgID][0])
+			if err != nil {
+				w.Fatal(err)
+			}
+			if replay == id {
+				count[src.Seq]++
+			}
+		}
+		cancel()
+	}
+	return count
+}
+
+// eachOnce fails the test unless a replay has answered each event of a range
+// once, and nothing else.
+func (w *world) eachOnce(id string, from, to uint64) {
+	w.Helper()
+	count := w.generation(id)
+	for seq, n := range count {
+		if n != 1 || seq < from || seq > to {
+			w.Errorf("event %d has %d answers under %s", seq, n, id)
+		}
+	}
+	if want := int(to - from + 1); len(count) != want {
+		w.Errorf("%d events are answered under %s, want %d", len(count), id, want)
+	}
+}
+
+func TestReplayARange(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n, from, to = 3000, 1001, 2000
+		kv := w.bucket()
+		w.publish(n, func(i int) []byte {
+			if i%100 == 0 {
+				return []byte("not an openid")
+			}
+			return w.openid(i)
+		})
+		w.start(lifelike(), w.board(kv))
+		w.answers(n)
+		time.Sleep(longAfter)
+		calls := w.asked()
+		viewer := w.viewer(kv)
+		w.replay(viewer, "replay-1", from, to, job.Spec{})
+		j := w.becomes(viewer, "replay-1", job.Done)
+		w.eachOnce("replay-1", from, to)
+		if p := j.Progress; p.Total != 1000 || p.Done != 1000 || p.Records != 990 || p.Dead != 10 || p.Calls > 11 {
+			t.Errorf("progress: %+v", p)
+		}
+		if asked := w.asked() - calls; asked > 11 {
+			t.Errorf("%d calls for 990 people, want 10 or 11", asked)
+		}
+		if _, err := w.js.Consumer(w.Context(), "WX_EVENTS", "replay-1"); err == nil {
+			t.Error("its durable is still there")
+		}
+		if keys, err := kv.Get(w.Context(), "mark."+appid+".replay-1"); err == nil {
+			t.Errorf("its mark is still there: %s", keys.Value())
+		}
+	})
+}
+
+func TestReplayLeavesOut(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		w.publish(500, w.openid)
+		w.start(lifelike(), w.board(kv))
+		w.answers(500)
+		viewer := w.viewer(kv)
+		w.replay(viewer, "replay-1", 1, 500, job.Spec{OpenIDs: []string{w.acc.OpenID(7), w.acc.OpenID(8), w.acc.OpenID(9)}, Types: []string{"subscribe"}})
+		p := w.becomes(viewer, "replay-1", job.Done).Progress
+		if p.Records != 3 || p.Skipped != 497 || p.Done != 500 {
+			t.Errorf("progress: %+v", p)
+		}
+		if got := w.generation("replay-1"); got[8] != 1 || got[9] != 1 || got[10] != 1 || len(got) != 3 {
+			t.Errorf("answered: %v", got)
+		}
+	})
+}
+
+// replica is a lane that can die without a word.
+type replica struct {
+	*running
+	conns []*nats.Conn
+	board *pipeline.Board
+}
+
+// replica starts a lane whose every word goes over connections of its own.
+func (w *world) replica(cfg pipeline.Config) *replica {
+	w.Helper()
+	r := new(replica)
+	connect := func(opts ...nats.Option) *nats.Conn {
+		nc := w.nats.Connect(opts...)
+		r.conns = append(r.conns, nc)
+		return nc
+	}
+	js, err := jetstream.New(connect())
+	if err != nil {
+		w.Fatal(err)
+	}
+	kv, err := js.KeyValue(w.Context(), "WX_STATE")
+	if err != nil {
+		w.Fatal(err)
+	}
+	out, err := pipeline.NewPublisher(connect(nats.ReconnectBufSize(-1)))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if r.board, err = pipeline.OpenBoard(context.Background(), kv, slog.New(slog.DiscardHandler)); err != nil {
+		w.Fatal(err)
+	}
+	r.running = w.start(cfg, func(d *pipeline.Deps) {
+		d.JS, d.Out, d.Board = js, out, r.board
+		d.Log = slog.New(slog.DiscardHandler) // a dead one complains
+	})
+	w.Cleanup(r.board.Close)
+	return r
+}
+
+// kill cuts the replica off from one moment to the next: what it has in hand it
+// has for ever, and nobody hears of it again.
+func (r *replica) kill() {
+	for _, nc := range r.conns {
+		nc.Close()
+	}
+	r.stop()
+	r.board.Close()
+}
+
+func TestReplayKilledThrice(t *testing.T) {
+	for name, between := range map[string]time.Duration{
+		"at once":          0,
+		"after the window": longAfter,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 12_000
+				w.bucket()
+				w.publish(n, w.openid)
+				cfg := lifelike()
+				r := w.replica(cfg)
+				w.stored("WX_PROFILES", n)
+				w.settled(cfg.Durable)
+				time.Sleep(longAfter)
+				kv, err := w.js.KeyValue(w.Context(), "WX_STATE")
+				if err != nil {
+					t.Fatal(err)
+				}
+				viewer := w.viewer(kv)
+				w.replay(viewer, "replay-1", 1, n, job.Spec{})
+				for i := range 3 {
+					w.stored("WX_PROFILES", n+(i+1)*n/4)
+					r.kill()
+					time.Sleep(between)
+					r = w.replica(cfg)
+				}
+				p := w.becomes(viewer, "replay-1", job.Done).Progress
+				w.eachOnce("replay-1", 1, n)
+				t.Logf("%+v, %d calls in all", p, w.asked())
+				if extra := w.asked() - 2*n/100; extra > 3*10 {
+					t.Errorf("%d calls were made again", extra)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+		})
+	}
+}

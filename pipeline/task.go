@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// A task makes a lane one of bulk work: it answers a range of a stream and
+// ends, beside its account's live lane and below it. A live lane has none; the
+// methods of a nil task say what holds for it.
+type task struct {
+	id       string                   // of the job
+	gen      string                   // the replay id of its answers; empty: they keep the live identity
+	since    time.Time                // nobody has answered for the job before
+	to       uint64                   // the last sequence of the range
+	metadata map[string]string        // of its durable
+	keep     func(*events.Event) bool // whether to answer an event; nil: all
+	maxAge   time.Duration            // how old an answer of the live lane may be to serve as well
+	rate     float64                  // events a second at most; 0: no limit
+
+	starved atomic.Bool // its share of the quota allows no call now
+	over    atomic.Bool // all of the range is answered
+}
+
+// replay is the generation of a lane's answers.
+func (t *task) replay() string {
+	if t == nil {
+		return ""
+	}
+	return t.gen
+}
+
+// begun is a time before which nobody can have given a lane's answers.
+func (t *task) begun() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.since
+}
+
+// newDelivery makes of a message what is to be answered.
+func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
+	return newDelivery(&l.decoder, msg)
+}
+
+// remembered is an answer that serves an event of a person too; nil if there is
+// none. What the live lane has looked up is of another generation: a replay is
+// asked for because of it.
+func (l *Lane) remembered(d *delivery, k key) *recentAnswer {
+	life, _ := l.mark.get()
+	of := recentKey{l.cfg.AppID, l.task.replay(), life, k}
+	if l.task == nil {
+		return l.recent.get(of, d.event.Source.Seq, l.cfg.RecentMaxAge)
+	}
+	if a := l.recent.get(of, 0, 0); a != nil {
+		return a // asked for after the range was fixed
+	}
+	of.gen = ""
+	of.life, _ = l.live.mark.get()
+	return l.recent.get(of, noSeq, l.task.maxAge)
+}
+
+// noSeq is above every sequence.
+const noSeq = ^uint64(0)
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// prefetch is how many messages are asked for at once: as many as usual, but
+// never more than a task takes in a few seconds.
+func (l *Lane) prefetch() int {
+	if l.task == nil || l.task.rate <= 0 {
+		return l.cfg.prefetch()
+	}
+	return int(min(max(1, 5*l.task.rate), float64(l.cfg.prefetch())))
+}
+
+// taskForgotten is after how long the server deletes the durable of a task that
+// nobody goes on with: longer than messages are kept as a rule.
+const taskForgotten = 90 * 24 * time.Hour

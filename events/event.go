@@ -11,7 +11,7 @@ import (
 // Only OpenID is always there; a zero field was not stated by the producer.
 type Event struct {
 	ID       string    // payload id, else ce-id, else Nats-Msg-Id, else <stream>-<seq>
-	OpenID   string    // matches ^[A-Za-z0-9_-]{20,64}$
+	OpenID   string    // the person, within the account: ^[A-Za-z0-9_-]{20,64}$
 	AppID    string    // the account that owns the subject
 	Type     string    // "subscribe", "unsubscribe", "SCAN" …: payload, else last subject token
 	Time     time.Time // when it happened, by the producer
@@ -19,17 +19,17 @@ type Event struct {
 	EventKey string    // WeChat push only: EventKey verbatim, for example "qrscene_7"
 	Scene    string    // WeChat push only: what the QR code stands for; EventKey without "qrscene_", or all of a SCAN's
 	Ticket   string    // WeChat push only
-	Meta     Value     // any value, handed through untouched
+	Meta     Value     // the producer's own, handed through untouched
 	Source   Source    // where the input is stored
 }
 
 // Source says where an input is stored; it is the event's identity in the
 // pipeline, because unlike a producer's id it cannot repeat.
 type Source struct {
-	Stream  string
-	Seq     uint64
+	Stream  string    // the stream that holds it
+	Seq     uint64    // its sequence there
 	Time    time.Time // when the server stored it, to the nanosecond
-	Subject string
+	Subject string    // the subject it came on
 }
 
 // MsgID is the Nats-Msg-Id of whatever answers the input: its stream, sequence

@@ -47,6 +47,7 @@ type note struct {
 const (
 	kindHold  = "hold"  // why an account rests: a Hold; with a replica's name behind the appid, that replica's own
 	kindKnown = "known" // an openid of the account that works
+	kindScout = "scout" // the replica that finds out whether the account works at all
 )
 
 // boardTimeout bounds one request; a board that takes longer is as good as none.
@@ -93,7 +94,7 @@ func (b *Board) Close() {
 }
 
 func (b *Board) watch(ctx context.Context) (jetstream.KeyWatcher, error) {
-	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindMark + ".>", kindQuota + ".>", kindJob + ".>"})
+	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindScout + ".>", kindMark + ".>", kindQuota + ".>", kindJob + ".>"})
 }
 
 // lifeShift leaves more revisions than a bucket will ever have.

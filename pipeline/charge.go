@@ -8,11 +8,24 @@ import (
 )
 
 // A charge is a refusal of one person alone before which the account worked
-// for somebody. If it works for somebody afterwards too, the refusal stands.
+// for somebody. If it works for somebody afterwards too, the refusal stands,
+// provided that the very token it was made with has worked for somebody: else a
+// token of another account may have come and gone between the two.
 type charge struct {
 	err     error
 	asked   moment // when the refused call began
 	refused uint64 // how many calls had begun when it was refused
+}
+
+// askAlone asks for one person in a call of their own, with whatever comes of it.
+func (l *Lane) askAlone(c contexts, it *item, o *outcome) {
+	alone := []*item{it}
+	users, began, err := l.batchGet(c, alone)
+	if err != nil {
+		l.fail(c, alone, began, err, o)
+		return
+	}
+	l.finish(c, alone, users, began, o)
 }
 
 // proofWait is how long a charge waits for others to be answered by themselves
@@ -24,7 +37,7 @@ const proofWait = time.Second
 func (l *Lane) try(c contexts, it *item, o *outcome) {
 	ch := it.State.charge
 	if !l.proof.after(ch.refused) {
-		proven, failed := l.prove(c)
+		proven, failed := l.prove(c, ch.refused)
 		if !proven {
 			it.State.charge, it.State.doubted = nil, 0
 			switch e := failure(failed); {
@@ -38,6 +51,11 @@ func (l *Lane) try(c contexts, it *item, o *outcome) {
 			}
 			return
 		}
+	}
+	if !l.proof.worked(ch.asked.token) {
+		it.State.charge, it.State.doubted = nil, 0
+		l.askAlone(c, it, o)
+		return
 	}
 	o.refused++
 	if failure(ch.err).Class == wechat.NotFollowing {

@@ -133,7 +133,8 @@ type moment struct {
 	upTo uint64 // every event up to this sequence was stored before
 	life uint64 // of the stream
 
-	asked, answered uint64 // see proof.numbers
+	asked, answered uint64         // see proof.numbers
+	token           wechat.TokenID // that the call was made with
 }
 
 func (l *Lane) now() moment {
@@ -155,6 +156,7 @@ func (l *Lane) batchGet(c contexts, items []*item) (users []wechat.User, began m
 			it.State.calls++
 		}
 		users, err = l.wechat.BatchGet(ctx, queries)
+		began.token = wechat.NotedToken(ctx)
 		return err
 	})
 	return users, began, err

@@ -181,6 +181,7 @@ func (l *loop) reprobed(r claimed) {
 func (l *loop) resume() {
 	l.log.Info("trying the account again", slog.String("hold", l.held.Reason), slog.Duration("held", time.Since(l.held.Since)))
 	l.held, l.rev, l.free = nil, 0, time.Time{}
+	l.proof.anew()
 	l.period = newPeriod(l.c)
 	l.throttle.slowStart()
 	l.state.set(State{Phase: Running})

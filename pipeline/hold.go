@@ -64,6 +64,8 @@ func (h *Hold) due() (time.Time, bool) {
 // What to do about a hold where it depends on more than the class.
 const (
 	hintNobodyWorked = "check that appid, secret and the events' openids are of one account; canary_openid, one that is known to work, settles it"
+	hintOthersWork   = "the token is of another account than the events, or the events' openids are wrong: compare appid, secret or token source with where the events come from"
+	hintNobodyAtAll  = "WeChat refuses the people it lists itself: check accounts.api and any proxy between, else ask WeChat, with the rid"
 	hintToken        = "the token is replaced as fast as it is fetched: find out what else fetches tokens for this account, or use token.source: stable"
 )
 

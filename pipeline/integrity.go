@@ -256,6 +256,7 @@ func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began moment, e
 		began = l.now()
 		it.State.calls++
 		user, err = l.wechat.UserInfo(ctx, wechat.Query{OpenID: it.Key.openid, Lang: it.Key.lang})
+		began.token = wechat.NotedToken(ctx)
 		return err
 	})
 	return user, began, err

@@ -56,20 +56,21 @@ type Lane struct {
 	places  atomic.Pointer[[]place] // where answers are; nil while it is not known
 	decoder events.Decoder
 
-	ackWait   atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
-	waits     waits
-	throttle  *throttle
-	budget    *budget
-	room      *room
-	task      *task         // nil of a live lane
-	live      *Lane         // beside which a task is done
-	splitting chan struct{} // one slot: see narrow
-	proof     proof
-	unionIDs  unionIDs
-	known     match.Known
-	state     stateKeeper
-	stats     Stats
-	timings   laneTimings
+	ackWait  atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
+	waits    waits
+	throttle *throttle
+	budget   *budget
+	room     *room
+	task     *task         // nil of a live lane
+	live     *Lane         // beside which a task is done
+	scouting chan struct{} // one slot: see scout
+	proving  chan struct{} // one slot: see prove
+	proof    proof
+	unionIDs unionIDs
+	known    match.Known
+	state    stateKeeper
+	stats    Stats
+	timings  laneTimings
 }
 
 // NewLane checks the configuration; it does not touch the network.
@@ -83,13 +84,14 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 	l := &Lane{
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
 		board: d.Board, renewed: d.Renewed, hint: d.TokenHint,
-		decoder:   events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
-		throttle:  newThrottle(cfg.Rate),
-		budget:    newBudget(&cfg),
-		room:      newRoom(cfg.Concurrency),
-		splitting: make(chan struct{}, 1),
-		unionIDs:  unionIDs{expect: cfg.ExpectUnionID},
-		timings:   d.Timing.of(cfg.AppID),
+		decoder:  events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
+		throttle: newThrottle(cfg.Rate),
+		budget:   newBudget(&cfg),
+		room:     newRoom(cfg.Concurrency),
+		scouting: make(chan struct{}, 1),
+		proving:  make(chan struct{}, 1),
+		unionIDs: unionIDs{expect: cfg.ExpectUnionID},
+		timings:  d.Timing.of(cfg.AppID),
 	}
 	if l.rand == nil {
 		l.rand = rand.Float64

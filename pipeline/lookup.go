@@ -17,6 +17,7 @@ type Directory interface {
 	BatchGet(ctx context.Context, qs []wechat.Query) ([]wechat.User, error)
 	UserInfo(ctx context.Context, q wechat.Query) (wechat.User, error)
 	Quota(ctx context.Context, path string) (wechat.Quota, error)
+	Followers(ctx context.Context, next string) (wechat.Page, error)
 }
 
 var _ Directory = (*wechat.Client)(nil)
@@ -117,27 +118,38 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 	return err
 }
 
-// call is one attempt, to ask for n people, when the rate allows it; errStopped if the lane stops
-// before that. Every call of the lane goes through it.
+// call is one attempt to ask for n people of the account, and notes how it fares.
 func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
+	return l.send(c, n, func(ctx context.Context, began time.Time) error {
+		number := l.proof.begin()
+		ctx, token := wechat.NoteToken(ctx)
+		err := op(ctx)
+		switch {
+		case err == nil:
+			l.proof.answered(number, began, *token)
+		case refused(err):
+			l.proof.refused(number)
+		case namesNobody(err):
+			l.proof.failed()
+		}
+		return err
+	})
+}
+
+// send is one attempt, to ask for n people, when the rate allows it; errStopped
+// if the lane stops before that. Every call of the lane for data goes through it.
+func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.Time) error) error {
 	began, ok := l.throttle.wait(c.stop)
 	if !ok {
 		return errStopped
 	}
-	number := l.proof.begin()
 	l.budget.begin(began, n, l.task != nil)
-	err := op(c.abort)
+	err := op(c.abort, began)
 	sent := sent(err)
 	if sent {
 		l.stats.calls.Add(1)
 	}
 	l.budget.end(began, n, l.task != nil, sent)
-	if err == nil {
-		l.proof.answered(number, began)
-	}
-	if namesNobody(err) {
-		l.proof.failed()
-	}
 	l.throttle.heed(began, err, l.rand())
 	return err
 }

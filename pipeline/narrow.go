@@ -1,9 +1,6 @@
 package pipeline
 
 import (
-	"context"
-	"slices"
-
 	"github.com/wxenrich/wxenrich/pipeline/internal/split"
 	"github.com/wxenrich/wxenrich/wechat"
 )
@@ -14,20 +11,13 @@ import (
 // nothing extra. So one refused call of a hundred leads to eight more at most,
 // however many in it are bad: whoever else is waits for the next batch.
 func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *outcome) {
-	if l.proof.known() == "" {
-		// Nobody of this account has worked yet: it may be the wrong token, and
-		// then every split is in vain. One at a time is enough to find out.
-		select {
-		case l.splitting <- struct{}{}:
-			defer func() { <-l.splitting }()
-		case <-c.stop.Done():
-			o.back = append(o.back, items...)
-			return
-		}
+	items = l.reassure(c, items, began, o)
+	if len(items) == 0 {
+		return
 	}
 	s, last := split.New(items), began
 	for ask := s.Ask(); ask != nil; ask = s.Ask() {
-		if c.stop.Err() != nil {
+		if c.stop.Err() != nil || !l.heard(c, o) {
 			o.back = append(o.back, s.Rest()...)
 			return
 		}
@@ -72,9 +62,9 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 		it.State.doubted = began.asked
 	}
 	if last.answered <= it.State.doubted {
-		proven, failed := l.prove(c)
+		proven, failed := l.prove(c, it.State.doubted)
 		if !proven && failed == nil {
-			proven, failed = l.acquaint(c, o)
+			o.back, proven, failed = l.acquaint(c, o.back, o)
 		}
 		switch e := failure(failed); {
 		case proven:
@@ -104,29 +94,6 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 	calls, _ := l.proof.numbers()
 	it.State.charge = &charge{err: err, asked: last, refused: calls}
 	o.doubt = append(o.doubt, it)
-}
-
-// prove asks for those of this account who are known to work, if there are
-// any, until one is answered. An openid from user/get would prove nothing: with
-// the wrong account's token it is one of the wrong account's.
-func (l *Lane) prove(c contexts) (proven bool, err error) {
-	for _, openid := range l.knownGood() {
-		err = l.attempt(c, 1, func(ctx context.Context) error {
-			_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
-			return err
-		})
-		if err == nil || !refused(err) {
-			return err == nil, err
-		}
-	}
-	return false, err
-}
-
-// knownGood lists openids of this account that work if anything does: the
-// surest first. One of them may have left WeChat in the meantime.
-func (l *Lane) knownGood() []string {
-	people := []string{l.proof.known(), l.board.known(l.cfg.AppID), l.cfg.Canary}
-	return slices.Compact(slices.DeleteFunc(people, func(openid string) bool { return openid == "" }))
 }
 
 // refused reports whether somebody in the call was refused.

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // proof remembers when the account last worked. A refusal (40003) means a bad
@@ -15,6 +18,10 @@ type proof struct {
 
 	calls  uint64 // that have begun
 	latest uint64 // of those, the latest that was answered: the first is 1
+
+	tokens   []wechat.TokenID // with which somebody was answered, the latest last
+	refusals []uint64         // calls that were refused, none answered that began later
+	lost     error            // how somebody who is known to work was refused, nobody answered since
 
 	tally tally
 
@@ -29,16 +36,67 @@ func (p *proof) begin() (call uint64) {
 	return p.calls
 }
 
-// answered notes that a call was, and when it began.
-func (p *proof) answered(call uint64, began time.Time) {
+// answered notes that a call was, when it began, and with which token.
+func (p *proof) answered(call uint64, began time.Time, token wechat.TokenID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.latest = max(p.latest, call)
 	p.tally.answered++
-	p.failures = 0
+	p.failures, p.lost = 0, nil
+	p.refusals = slices.DeleteFunc(p.refusals, func(refused uint64) bool { return refused <= p.latest })
 	if began.After(p.began) {
 		p.began = began
 	}
+	if n := len(p.tokens); n > 0 && p.tokens[n-1] == token {
+		return
+	}
+	p.tokens = slices.DeleteFunc(p.tokens, func(t wechat.TokenID) bool { return t == token })
+	if len(p.tokens) == tokensKept {
+		p.tokens = slices.Delete(p.tokens, 0, 1)
+	}
+	p.tokens = append(p.tokens, token)
+}
+
+// tokensKept is how many tokens are remembered; two are in use at most.
+const tokensKept = 8
+
+// worked reports whether somebody was answered with a token.
+func (p *proof) worked(token wechat.TokenID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.tokens, token)
+}
+
+// refused notes that a call was. One that began before the latest answered one
+// says nothing of the account as it is now.
+func (p *proof) refused(call uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if call > p.latest {
+		p.refusals = append(p.refusals, call)
+	}
+}
+
+// lose notes that the account does not work any more, or never did.
+func (p *proof) lose(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = err
+}
+
+// anew forgets what was noted of refusals: something may have been mended.
+func (p *proof) anew() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusals, p.lost = nil, nil
+}
+
+// standing is how the account fares: the latest call that was answered, how
+// many later ones have been refused, and whether it is known not to work.
+func (p *proof) standing() (latest uint64, refusals int, lost error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest, len(p.refusals), p.lost
 }
 
 // failed notes that a call failed in a way that names nobody.

@@ -19,7 +19,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"address":             {wechattest.Action{Code: 40164}, pipeline.HoldAddress, "IP whitelist"},
 		"permission":          {wechattest.Action{Code: 48001}, pipeline.HoldOperator, "verify the account"},
-		"nobody ever worked":  {wechattest.Action{Code: 40003}, pipeline.HoldWrongAccount, "canary_openid, one that is known"},
+		"nobody ever worked":  {wechattest.Action{Code: 40003}, pipeline.HoldWrongAccount, "the people it lists itself"},
 		"every token":         {wechattest.Action{Code: 40001}, pipeline.HoldStolenToken, "write the present token"},
 		"status without code": {wechattest.Action{Status: 403, HTML: true}, pipeline.HoldUnknown, "proxy"},
 	} {

@@ -2,6 +2,8 @@ package pipeline_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,51 +29,134 @@ func (e *eitherTokens) now() wechat.TokenSource {
 func (e *eitherTokens) Token(ctx context.Context) (wechat.Secret, error) { return e.now().Token(ctx) }
 func (e *eitherTokens) Reject(token wechat.Secret)                       { e.now().Reject(token) }
 
-func TestWrongAccountFromAColdStart(t *testing.T) {
-	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-		const n = 10_000
-		const other = "wxother0000000000"
-		account := w.sim.AddAccount(wechattest.AccountConfig{AppID: other, Secret: "the other's", Followers: 10})
-		tokens := &eitherTokens{first: w.tokens(other, "the other's"), second: w.tokens(appid, secret)}
-		client, err := wechat.New(wechat.Config{AppID: appid, BaseURL: w.api, Transport: w.transport, Tokens: tokens})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.publish(n, w.openid)
-		began := time.Now()
-		cfg := lifelike()
-		cfg.Concurrency = 96
-		lane := w.start(cfg, w.board(w.bucket()), func(d *pipeline.Deps) { d.WeChat = client })
-		w.tick = 10 * time.Millisecond
-		w.until("it is on hold", func() bool { return lane.State().Phase == pipeline.Held })
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("held after %v", took)
-		}
-		if h := lane.State().Hold; h.Reason != pipeline.HoldWrongAccount {
-			t.Errorf("hold: %+v", h)
-		}
-		w.until("nothing is in hand", func() bool { return lane.Stats().Counts().InHand == 0 })
-		calls := account.Stats().Calls[batchget]
-		if calls >= 30 {
-			t.Errorf("%d calls before the hold", calls)
-		}
-		t.Logf("%d calls, held after %v", calls, time.Since(began))
+const other = "wxother0000000000"
 
-		time.Sleep(10 * time.Minute)
-		if n := w.held("WX_DEAD"); n != 0 {
-			t.Errorf("%d dead letters", n)
+// either adds another account, and returns a client for the lane's that has
+// either one's token.
+func (w *world) either() (account *wechattest.Account, tokens *eitherTokens, deps func(*pipeline.Deps)) {
+	w.Helper()
+	account = w.sim.AddAccount(wechattest.AccountConfig{AppID: other, Secret: "the other's", Followers: 10})
+	tokens = &eitherTokens{first: w.tokens(other, "the other's"), second: w.tokens(appid, secret)}
+	client, err := wechat.New(wechat.Config{AppID: appid, BaseURL: w.api, Transport: w.transport, Tokens: tokens})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return account, tokens, func(d *pipeline.Deps) { d.WeChat = client }
+}
+
+// callsTo is how often an account was asked for data.
+func callsTo(account *wechattest.Account) int {
+	n := 0
+	for endpoint, calls := range account.Stats().Calls {
+		if strings.HasPrefix(endpoint, "user/") {
+			n += calls
 		}
-		if s := lane.State(); s.Phase != pipeline.Held || s.Hold.Probes == 0 {
-			t.Errorf("after ten minutes: %+v", s)
-		}
-		if probes := account.Stats().Calls[batchget] - calls; probes > 5*5 {
-			t.Errorf("%d calls by probes in ten minutes", probes)
-		}
-		tokens.mended.Store(true)
-		if got := count(w.answers(n)); got["following"] != n {
-			t.Errorf("answers: %v", got)
-		}
-	}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+	}
+	return n
+}
+
+func TestWrongAccountFromAColdStart(t *testing.T) {
+	for name, tc := range map[string]struct {
+		replicas int
+		canary   bool
+		hint     string
+	}{
+		"one replica":             {1, false, "the token is of another account"},
+		"three replicas":          {3, false, ""}, // the others hear of it before they have the words
+		"somebody is known":       {1, true, "known to work is refused"},
+		"known to three replicas": {3, true, "known to work is refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				n := 2000 / min(scale, 4)
+				if name == "one replica" {
+					n *= 5
+				}
+				account, tokens, deps := w.either()
+				w.publish(n, w.openid)
+				began := time.Now()
+				cfg := lifelike()
+				cfg.Concurrency = 96
+				if tc.canary {
+					cfg.Canary = w.acc.OpenID(n + 1)
+				}
+				kv := w.bucket()
+				lanes := make([]*running, tc.replicas)
+				for i := range lanes {
+					lanes[i] = w.start(cfg, w.board(kv), deps)
+				}
+				w.tick = 10 * time.Millisecond
+				for _, lane := range lanes {
+					w.until("it is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+				}
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("held after %v", took)
+				}
+				if h := lanes[0].State().Hold; h.Reason != pipeline.HoldWrongAccount || !strings.Contains(h.Hint, tc.hint) {
+					t.Errorf("hold: %+v", h)
+				}
+				for _, lane := range lanes {
+					w.until("nothing is in hand", func() bool { return lane.Stats().Counts().InHand == 0 })
+				}
+				calls := callsTo(account)
+				if calls >= 30 {
+					t.Errorf("%d calls before the hold", calls)
+				}
+				t.Logf("%d calls, held after %v", calls, time.Since(began))
+
+				time.Sleep(10 * time.Minute)
+				if n := w.held("WX_DEAD"); n != 0 {
+					t.Errorf("%d dead letters", n)
+				}
+				if s := lanes[0].State(); s.Phase != pipeline.Held || s.Hold.Probes == 0 {
+					t.Errorf("after ten minutes: %+v", s)
+				}
+				if probes := callsTo(account) - calls; probes > 5*6 {
+					t.Errorf("%d calls by probes in ten minutes", probes)
+				}
+				tokens.mended.Store(true)
+				if got := count(w.answers(n)); got["following"] != n {
+					t.Errorf("answers: %v", got)
+				}
+			}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+		})
+	}
+}
+
+// A token of another account may also come while the account works, and then
+// every call in flight is refused. One more for each of them would be a lot.
+func TestWrongAccountInMidRun(t *testing.T) {
+	for _, concurrency := range []int{4, 96} {
+		t.Run(strconv.Itoa(concurrency), func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 6000
+				account, tokens, deps := w.either()
+				tokens.mended.Store(true)
+				cfg := lifelike()
+				cfg.Concurrency, cfg.BatchSize = concurrency, 20
+				lane := w.start(cfg, w.board(w.bucket()), deps)
+				w.publish(n, w.openid)
+				w.tick = 10 * time.Millisecond
+				w.until("the account works", func() bool { return w.held("WX_PROFILES") > n/10 })
+				tokens.mended.Store(false)
+				w.until("it is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+				w.until("nothing is in hand", func() bool { return lane.Stats().Counts().InHand == 0 })
+				if calls := callsTo(account); calls >= concurrency+30 {
+					t.Errorf("%d calls before the hold", calls)
+				} else {
+					t.Logf("%d calls before the hold", calls)
+				}
+				if h := lane.State().Hold; h.Reason != pipeline.HoldWrongAccount {
+					t.Errorf("hold: %+v", h)
+				}
+				time.Sleep(5 * time.Minute)
+				tokens.mended.Store(true)
+				if got := count(w.answers(n)); got["following"] != n {
+					t.Errorf("answers: %v", got)
+				}
+			}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+		})
+	}
 }
 
 // A list with a bad openid at its head must not hold an account that works.

@@ -90,6 +90,7 @@ func (c *Client) data(ctx context.Context, req call, field func(string, *cursor)
 	if err != nil {
 		return "", err
 	}
+	noteToken(ctx, token)
 	req.kind = Data
 	req.hide = secrets{token.Reveal()}
 	req.query = "access_token=" + url.QueryEscape(token.Reveal()) + req.query

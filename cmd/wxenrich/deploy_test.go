@@ -11,6 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/events/eventstest"
 	"github.com/wxenrich/wxenrich/pipeline"
 )
@@ -126,5 +132,77 @@ func TestRunbookCommands(t *testing.T) {
 		if !strings.Contains(out, text) {
 			t.Errorf("nothing printed %q:\n%s", text, out)
 		}
+	}
+}
+
+var fallback = regexp.MustCompile(`\$\{\w+:-([^}]*)\}`)
+
+// The compose file sets the service by its environment: a key that does not
+// exist would stop it at its start.
+func TestComposeConfigures(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Services map[string]struct{ Environment map[string]string }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, deploy+"compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var environ []string
+	for key, value := range file.Services["wxenrich"].Environment {
+		environ = append(environ, key+"="+fallback.ReplaceAllString(value, "$1"))
+	}
+	cfg, err := config.Load(config.Options{Environ: environ, Accounts: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.NATS.User != "wxenrich" || cfg.Accounts[0].SecretFile == "" {
+		t.Errorf("%d variables set %+v", len(environ), cfg.NATS)
+	}
+}
+
+// The compose file's NATS server takes the service, and keeps what it acknowledges.
+func TestComposeNATS(t *testing.T) {
+	t.Parallel()
+	opts, err := server.ProcessConfigFile(deploy + "compose/nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opts.SyncAlways {
+		t.Error("a power cut would lose acknowledged messages")
+	}
+	opts.Host, opts.Port, opts.HTTPPort, opts.StoreDir, opts.NoSigs, opts.NoLog = "127.0.0.1", -1, 0, t.TempDir(), true, true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the server does not start")
+	}
+	password := strings.TrimSpace(read(t, deploy+"compose/nats-password"))
+	nc, err := nats.Connect(s.ClientURL(), nats.UserInfo("wxenrich", password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// systemd judges the unit: 0 is locked up, 10 is everything.
+func TestUnitIsHardened(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	out, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", deploy+"systemd/wxenrich.service").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

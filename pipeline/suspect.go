@@ -23,9 +23,6 @@ type repeats struct {
 // suspect reports whether a delivery may be a repeat that the output stream
 // would not know as one any more.
 func (l *loop) suspect(now time.Time, d *delivery) bool {
-	if l.redrives() {
-		return !d.left
-	}
 	if d.deliveries < 2 && d.seq > l.upTo {
 		return false
 	}
@@ -54,7 +51,6 @@ func (l *loop) clearSuspects() {
 	c := contexts{stop: l.period.ctx, abort: l.c.abort}
 	go func() {
 		l.lookFor(c, past, l.readMark(), ds)
-		l.buryAnswered(c.abort, ds)
 		l.cleaned <- ds
 	}()
 }
@@ -114,22 +110,16 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *
 		since = latest(since, at)
 	}
 	now := time.Now()
-	if l.redrives() {
-		since = l.task.begun()
-	} else if now.Sub(since) <= l.trusted() {
+	if now.Sub(since) <= l.trusted() {
 		return false, nil // whatever was stored since is known by its id
 	}
 	if !b.covers(now, src.Seq, since) {
 		l.stats.lookBacks.Add(1)
-		from := src.Seq
-		if l.redrives() { // letters are not in the order of their events
-			from -= min(from, lookBackSpan/2)
-		}
-		if err := b.read(ctx, from, since); err != nil {
+		if err := b.read(ctx, src.Seq, since); err != nil {
 			return false, err
 		}
 	}
-	return b.answered(d), nil
+	return b.answered(src), nil
 }
 
 // locate makes sure that it is known where answers are.
@@ -144,7 +134,6 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		l.places.Store(places)
 	}
 	b.js, b.replay, b.places = l.js, l.task.replay(), *places
-	b.hops = l.redrives()
 	return nil
 }
 
@@ -171,7 +160,6 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	// Nobody had answered when it was taken, or it would not have been looked up.
 	mark := water.Mark{Steps: []water.Step{{At: slices.MinFunc(ds, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken}}}
 	l.lookFor(c, new(lookBack), mark, ds)
-	l.buryAnswered(c.abort, ds)
 	return slices.DeleteFunc(answers, func(a answer) bool {
 		if a.delivery.found != foundAnswer {
 			return false

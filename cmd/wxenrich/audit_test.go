@@ -177,7 +177,7 @@ func TestAuditUsage(t *testing.T) {
 		args   []string
 		stderr string
 	}{
-		{[]string{"--since", "yesterday"}, "--since \"yesterday\": want a duration"},
+		{[]string{"--since", "tomorrow"}, "--since \"tomorrow\": want a duration"},
 		{[]string{"--until", "soon"}, "--until \"soon\": want a duration"},
 		{[]string{"--from-seq", "9", "--to-seq", "2"}, "the range ends before it begins"},
 		{[]string{"--since", "1h", "--until", "2h"}, "the range ends before it begins"},

@@ -29,7 +29,8 @@ func TestExamples(t *testing.T) {
 	for seq := range uint64(20) {
 		publishRecord(t, js, events.Msgpack, seq+1, w.account.OpenID(int(seq)), "张三")
 	}
-	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
+	bucket, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.morgue(t)
@@ -50,6 +51,7 @@ func TestExamples(t *testing.T) {
 				continue
 			}
 			write(t, "wxenrich.yaml", yaml) // "config init" may have replaced it
+			w.pausedJob(t, bucket)
 			if text, ok := endless[example]; ok {
 				if example == "wxenrich simulate" {
 					example += " --listen 127.0.0.1:0" // the usual port may be taken
@@ -81,4 +83,4 @@ func TestExamples(t *testing.T) {
 }
 
 // ownTest is commands whose examples are more than a line to run.
-var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true, "purge": true}
+var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true, "purge": true, "replay": true}

@@ -32,7 +32,7 @@ func TestUsage(t *testing.T) {
 		"log level":        {[]string{"tail", "--log-level", "loud"}, 2, "", "--log-level \"loud\": want debug"},
 		"log format":       {[]string{"tail", "--log-format", "xml"}, 2, "", "--log-format \"xml\": want text or json"},
 		"no config file":   {[]string{"tail", "-c", "/no/such.yaml"}, 2, "", "/no/such.yaml: no such file or directory\nhint: "},
-		"since":            {[]string{"tail", "--since", "yesterday"}, 2, "", "--since \"yesterday\": want a duration"},
+		"since":            {[]string{"tail", "--since", "tomorrow"}, 2, "", "--since \"tomorrow\": want a duration"},
 		"both encodings":   {[]string{"publish", "--json", "--msgpack", "x"}, 2, "", "want one of them"},
 		"no account":       {[]string{"publish", "x"}, 2, "", "--appid is missing, and the configuration has no account"},
 		"appid":            {[]string{"publish", "--appid", "a/b", "x"}, 2, "", "--appid \"a/b\": want 1 to 64"},

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+// priceJSON is a price for scripts. Keys are added, never renamed.
+type priceJSON struct {
+	AppID    string  `json:"appid"`
+	Stream   string  `json:"stream"`
+	FromSeq  uint64  `json:"from_seq"`
+	ToSeq    uint64  `json:"to_seq"`
+	Messages int64   `json:"messages"`
+	Skipped  int64   `json:"skipped"`
+	Free     int64   `json:"without_a_call"`
+	OpenIDs  int64   `json:"openids"`
+	LookUps  int64   `json:"look_ups"`
+	Calls    int64   `json:"calls"`
+	Cost     int64   `json:"quota_cost"`
+	Unit     string  `json:"quota_unit"`
+	Limit    int64   `json:"quota_limit,omitempty"` // of today, if anybody has said it
+	Days     int64   `json:"days,omitempty"`
+	Seconds  float64 `json:"seconds"`
+}
+
+// price says what a replay would take.
+func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *config.Account, j *job.Job) error {
+	lane, err := laneConfig(o.cfg, account)
+	if err != nil {
+		return err
+	}
+	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
+	p, err := pipeline.PriceReplay(ctx, o.js, lane, j, int64(o.cfg.Recent.Memory), func(done, _ uint64) {
+		progress.Show(time.Now(), "reading %s: %s of %s", j.Range.Stream, grouped(done), grouped(uint64(j.Progress.Total)))
+	})
+	progress.Done()
+	if err != nil {
+		return err
+	}
+	q, known := o.board.Quota(lane, time.Now())
+	if !known {
+		q = pipeline.Quota{Unit: "unknown"}
+	}
+	takes := p.Takes(lane, j.Spec.Rate)
+	if f.follow.json {
+		return a.printJSON(priceJSON{
+			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
+			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
+			Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
+		})
+	}
+	pairs := [][2]string{
+		{"range", fmt.Sprintf("%s, sequences %d to %d", j.Range.Stream, j.Range.From, j.Range.To)},
+		{"messages", grouped(uint64(p.Messages))},
+		{"left out", orNothing(p.Skipped)},
+		{"without a call", orNothing(p.Free)},
+		{"openids", grouped(uint64(p.OpenIDs))},
+		{"API calls", fmt.Sprintf("%s, if none fails", grouped(uint64(p.Calls)))},
+		{"quota", quotaText(lane, p, q)},
+		{"time", fmt.Sprintf("about %s, if live traffic leaves room", age(new(takes.Seconds())))},
+	}
+	return term.Of(a.out, a.getenv).Pairs(pairs)
+}
+
+func orNothing(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return grouped(uint64(n))
+}
+
+// quotaText says what a price is in terms of the day's quota.
+func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string {
+	if q.Limit == 0 {
+		return "nobody has said yet what a day has; bulk work may spend " + config.Share(lane.BulkShare).String() + " of it"
+	}
+	unit := q.Unit
+	if unit == "unknown" {
+		unit = "openid, as long as it is not known whether WeChat counts calls"
+	}
+	text := fmt.Sprintf("%.1f%% of a day's %s, counted by the %s", 100*float64(p.Cost(q))/float64(q.Limit), grouped(uint64(q.Limit)), unit)
+	switch days := p.Days(lane, q); {
+	case days > 1:
+		return text + fmt.Sprintf("; %d days, at %s of each", days, config.Share(lane.BulkShare))
+	case days == 0 && p.Cost(q) > 0:
+		return text + "; quota.bulk_share is 0%: it would never begin"
+	}
+	return text
+}

@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"container/list"
+	"context"
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+	"github.com/wxenrich/wxenrich/pipeline/scan"
+)
+
+// A Price is what a replay would take, as far as its events tell: refused
+// openids and faults of WeChat come on top.
+type Price struct {
+	Messages int64 // in the range
+	Skipped  int64 // of those, left out by the job's filters
+	Free     int64 // answered without a call: dead letters at once, and unsubscribes
+	OpenIDs  int64 // different people to look up
+	LookUps  int64 // of openids; more than OpenIDs where memory does not hold all answers
+	Calls    int64 // API calls
+
+	BatchSize int // openids in a call
+}
+
+// PriceReplay reads the range of a replay and says what it would take, under
+// the configuration of its lane. No call is made and nothing is written.
+// memory is what [NewRecent] is given, in bytes; progress may be nil.
+func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job.Job, memory int64, progress func(done, total uint64)) (Price, error) {
+	dec := events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload}
+	keep := keepOnly(j.Spec)
+	p := Price{BatchSize: cfg.BatchSize}
+	people := make(map[uint64]struct{})
+	answers := newForgetful(int(memory / typicalAnswer))
+	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
+	err := scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
+		p.Messages++
+		e, err := dec.Decode(events.Message{
+			Source: events.Source{Stream: meta.Stream, Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject()},
+			Header: m.Headers(), Data: m.Data(),
+		})
+		switch {
+		case keep != nil && !keep(&e):
+			p.Skipped++
+		case err != nil || strings.EqualFold(e.Type, "unsubscribe"):
+			p.Free++
+		default:
+			if e.Lang == "" {
+				e.Lang = cfg.Lang
+			}
+			who := maphash.Comparable(seed, key{e.OpenID, e.Lang})
+			people[who] = struct{}{}
+			if !answers.knows(who) {
+				p.LookUps++
+			}
+		}
+		return true
+	})
+	p.OpenIDs = int64(len(people))
+	p.Calls = (p.LookUps + int64(cfg.BatchSize) - 1) / int64(max(1, cfg.BatchSize))
+	return p, err
+}
+
+// typicalAnswer is about what one answer takes in a [Recent].
+const typicalAnswer = 450 + recentOverhead
+
+// forgetful is whose answers a [Recent] of a size would hold.
+type forgetful struct {
+	most  int
+	order *list.List // of hashes, the latest used first
+	at    map[uint64]*list.Element
+}
+
+func newForgetful(most int) *forgetful {
+	return &forgetful{most: most, order: list.New(), at: make(map[uint64]*list.Element)}
+}
+
+// knows reports whether an answer is there, and has it there from now on.
+func (f *forgetful) knows(who uint64) bool {
+	if e, ok := f.at[who]; ok {
+		f.order.MoveToFront(e)
+		return true
+	}
+	f.at[who] = f.order.PushFront(who)
+	if f.order.Len() > max(1, f.most) {
+		delete(f.at, f.order.Remove(f.order.Back()).(uint64))
+	}
+	return false
+}
+
+// A typical call, for a guess at how long bulk work takes.
+const (
+	typicalCall = 100 * time.Millisecond
+	typicalRate = 5000 // events a second that a lane settles, next to others
+)
+
+// Takes is about how long the work takes if nothing stands in its way: calls
+// in the slots that live traffic leaves, and the events to settle.
+func (p Price) Takes(cfg Config, rate float64) time.Duration {
+	if rate <= 0 || rate > typicalRate {
+		rate = typicalRate
+	}
+	settle := time.Duration(float64(p.Messages-p.Skipped) / rate * float64(time.Second))
+	return max(settle, time.Duration(p.Calls)*typicalCall/time.Duration(max(1, cfg.Concurrency-1)))
+}
+
+// Days is on how many days the work spends quota, at most a share of each; q is
+// what is known of the quota. 0: nobody has said what a day has.
+func (p Price) Days(cfg Config, q Quota) int64 {
+	share := int64(float64(q.Limit) * cfg.BulkShare)
+	if share <= 0 {
+		return 0
+	}
+	return (p.Cost(q) + share - 1) / share
+}
+
+// Cost is what the work takes from the quota, in its unit.
+func (p Price) Cost(q Quota) int64 {
+	if q.Unit == "call" {
+		return p.Calls
+	}
+	return p.LookUps
+}

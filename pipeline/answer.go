@@ -44,7 +44,8 @@ func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began 
 		FetchedAt: began,
 		Source:    source,
 		Marker:    marker,
-		Replay:    l.task.replay(),
+		Replay:    l.generation(d),
+		Hop:       d.hop(),
 		User:      events.User{Raw: events.JSONValue(u.Raw)},
 	}
 	if u.Subscribe == 0 {
@@ -61,7 +62,8 @@ func (l *Lane) unsubscribed(d *delivery) answer {
 		Event:     d.event,
 		Status:    events.Unsubscribed,
 		FetchedAt: d.event.Source.Time,
-		Replay:    l.task.replay(),
+		Replay:    l.generation(d),
+		Hop:       d.hop(),
 	})
 }
 
@@ -91,7 +93,7 @@ func (l *Lane) encode(d *delivery, r *events.Record) answer {
 	if err != nil {
 		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 	}
-	passTrace(msg.Header, d.msg.Headers())
+	passTrace(msg.Header, d.original().Header)
 	d.noteDeliveries(msg.Header)
 	return answer{delivery: d, msg: msg}
 }
@@ -101,20 +103,21 @@ func (l *Lane) encode(d *delivery, r *events.Record) answer {
 func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	e := &d.event
 	letter := events.DeadLetter{
-		Message:  events.Message{Source: e.Source, Header: d.msg.Headers(), Data: d.msg.Data()},
+		Message:  d.original(),
 		EventID:  e.ID,
 		AppID:    l.cfg.AppID,
 		Reason:   why.reason,
 		Code:     why.code,
 		Detail:   why.detail,
-		Attempts: why.attempts,
+		Attempts: why.attempts + d.attempts(),
 		Time:     time.Now(),
-		Replay:   l.task.replay(),
+		Replay:   l.generation(d),
+		Hop:      d.hop(),
 		Limit:    limit,
 	}
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
 	msg := letter.Msg(subject)
-	passTrace(msg.Header, d.msg.Headers())
+	passTrace(msg.Header, letter.Message.Header)
 	d.noteDeliveries(msg.Header)
 	return answer{delivery: d, msg: msg, cause: why}
 }
@@ -141,7 +144,7 @@ func passTrace(to, from nats.Header) {
 // noteDeliveries leaves a trace of how often an event came, for whoever has to
 // explain it: the server forgets that with the acknowledgement.
 func (d *delivery) noteDeliveries(h nats.Header) {
-	if d.deliveries > 1 {
+	if d.deliveries > 1 && d.letter == nil {
 		h[events.HeaderDeliveries] = []string{strconv.FormatUint(d.deliveries, 10)}
 	}
 }

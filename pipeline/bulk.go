@@ -36,6 +36,12 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 		id: j.ID, gen: j.ID, since: j.Started, to: j.Range.To, rate: j.Spec.Rate, maxAge: j.Spec.MaxAge, keep: keepOnly(j.Spec),
 		metadata: map[string]string{"wxenrich-job": j.ID},
 	}
+	if j.Kind == job.Redrive {
+		if j.Spec.Letters == nil {
+			return nil, errors.New("it does not say which dead letters are meant: another version has written it")
+		}
+		t.gen, t.letters, t.since = "", j.Spec.Letters, j.Spec.Letters.Oldest
+	}
 	if err := l.recount(ctx, j); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/dead"
 )
 
 // A delivery is one input message in our hands. It ends in exactly one way:
@@ -18,6 +19,8 @@ type delivery struct {
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
 	known     *recentAnswer     // not nil: the answer, looked up for somebody else
 	refused   *cause            // not nil: why the openid was refused before
+	letter    *dead.Letter      // not nil: the message is a dead letter, and this is what it says
+	left      bool              // it is none of the task's
 
 	pending    uint64 // how many events the durable had left behind it
 	deliveries uint64 // how often it was delivered, as far as the server remembers
@@ -48,7 +51,7 @@ func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
 		return nil, err
 	}
 	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered}
-	d.event, err = dec.Decode(events.Message{
+	return d, d.decode(dec, events.Message{
 		Source: events.Source{
 			Stream:  meta.Stream,
 			Seq:     meta.Sequence.Stream,
@@ -58,14 +61,16 @@ func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
 		Header: msg.Headers(),
 		Data:   msg.Data(),
 	})
-	if err != nil {
-		rejection, ok := errors.AsType[*events.Rejection](err)
-		if !ok {
-			return nil, err
-		}
+}
+
+// decode reads the event of a message.
+func (d *delivery) decode(dec *events.Decoder, m events.Message) (err error) {
+	d.event, err = dec.Decode(m)
+	if rejection, ok := errors.AsType[*events.Rejection](err); ok {
 		d.rejection = rejection
+		return nil
 	}
-	return d, nil
+	return err
 }
 
 // handBack gives the message to whoever pulls next, this replica included. An

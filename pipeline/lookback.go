@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -23,12 +25,13 @@ import (
 type lookBack struct {
 	js     jetstream.JetStream
 	replay string // the generation of answers that counts; empty is the live one
+	hops   bool   // of all generations, and how many redrives led to each
 	places []place
 
-	from, to uint64              // the range: from up to, and not with, to
-	since    time.Time           // the answers were read from here
-	at       time.Time           // until here
-	known    map[uint64]struct{} // hashes of the sources that have an answer
+	from, to uint64           // the range: from up to, and not with, to
+	since    time.Time        // the answers were read from here
+	at       time.Time        // until here
+	known    map[uint64]uint8 // hashes of the sources that have an answer, and the most hops of one
 }
 
 // place is where answers are.
@@ -49,11 +52,11 @@ const (
 
 var seed = maphash.MakeSeed()
 
-func sourceHash(src *events.Source) uint64 {
+func sourceHash(src *events.Source, replay string) uint64 {
 	return maphash.Comparable(seed, struct {
-		stream      string
-		seq, stored uint64
-	}{src.Stream, src.Seq, uint64(src.Time.UnixNano())})
+		stream, replay string
+		seq, stored    uint64
+	}{src.Stream, replay, src.Seq, uint64(src.Time.UnixNano())})
 }
 
 // findPlaces says where the account's answers are.
@@ -108,7 +111,7 @@ func (b *lookBack) covers(now time.Time, seq uint64, since time.Time) bool {
 // a sequence.
 func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
 	b.known = nil
-	known := make(map[uint64]struct{})
+	known := make(map[uint64]uint8)
 	at := time.Now()
 	for _, p := range b.places {
 		if err := b.readPlace(ctx, p, from, since, known); err != nil {
@@ -119,7 +122,7 @@ func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error
 	return nil
 }
 
-func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since time.Time, known map[uint64]struct{}) error {
+func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since time.Time, known map[uint64]uint8) error {
 	since = since.Add(-lookBackMargin)
 	c, err := b.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
 		Description:       "wxenrich looks back",
@@ -146,27 +149,51 @@ func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since ti
 		got := uint64(0)
 		for msg := range batch.Messages() {
 			got++
-			src, replay, _, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
-			if err == nil && replay == b.replay && src.Seq >= from && src.Seq < from+lookBackSpan {
-				known[sourceHash(&src)] = struct{}{}
+			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
+			if err == nil && (b.hops || replay == b.replay) && src.Seq >= from && src.Seq < from+lookBackSpan {
+				hash, hop := sourceHash(&src, replay), uint8(recordHop)
+				if letter {
+					hop = hopOf(msg.Headers())
+				}
+				known[hash] = max(known[hash], hop)
 			}
 		}
 		if err := batch.Error(); err != nil {
 			return err
 		}
-		if got == 0 {
+		if left -= min(left, got); got < n {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return errors.New("the server does not deliver what it has")
+			info, err := c.Info(ctx)
+			if err != nil {
+				return err
+			}
+			if got == 0 && info.NumPending > 0 {
+				return errors.New("the server does not deliver what it has")
+			}
+			left = info.NumPending // some may have been removed since
 		}
-		left -= min(left, got)
 	}
 	return nil
 }
 
-// answered reports whether an event has an answer; covers must hold.
-func (b *lookBack) answered(src *events.Source) bool {
-	_, ok := b.known[sourceHash(src)]
-	return ok
+// recordHop stands for a record, which ends all redrives.
+const recordHop = 255
+
+// hopOf is how many redrives led to a dead letter.
+func hopOf(h nats.Header) uint8 {
+	n, _ := strconv.Atoi(h.Get(events.HeaderHop)) // none is none
+	return uint8(min(max(n, 0), recordHop-1))
+}
+
+// answered reports whether an event has an answer; covers must hold. A dead
+// letter is answered by a record, or by one to which more redrives led.
+func (b *lookBack) answered(d *delivery) bool {
+	replay := b.replay
+	if d.letter != nil {
+		replay = d.letter.Replay
+	}
+	hop, ok := b.known[sourceHash(&d.event.Source, replay)]
+	return ok && (d.letter == nil || int(hop) > d.letter.Hop)
 }

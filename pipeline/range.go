@@ -78,7 +78,7 @@ func (l *loop) beyond(d *delivery) bool {
 
 // leavesOut ends a delivery that the task leaves out.
 func (l *loop) leavesOut(d *delivery) bool {
-	if l.task == nil || l.task.keep == nil || l.task.keep(&d.event) {
+	if !d.left && (l.task == nil || l.task.keep == nil || l.task.keep(&d.event)) {
 		return false
 	}
 	l.hand.remove(d)

@@ -25,7 +25,7 @@ type Recent struct {
 
 type recentKey struct {
 	appid string
-	gen   string // the replay that asked; empty is the service
+	gen   string // the job that asked; empty is the service
 	life  uint64 // of the input stream: its sequences mean nothing in another
 	key
 }

@@ -55,6 +55,10 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		}
 		switch err := errs[i]; {
 		case err == nil:
+			if err := l.bury(ctx, a.delivery); err != nil {
+				left, failed = append(left, a), err
+				continue
+			}
 			l.acknowledge(a, now)
 		case tooLarge(err):
 			left = append(left, l.smaller(a))

@@ -23,6 +23,9 @@ type repeats struct {
 // suspect reports whether a delivery may be a repeat that the output stream
 // would not know as one any more.
 func (l *loop) suspect(now time.Time, d *delivery) bool {
+	if l.redrives() {
+		return !d.left
+	}
 	if d.deliveries < 2 && d.seq > l.upTo {
 		return false
 	}
@@ -51,6 +54,7 @@ func (l *loop) clearSuspects() {
 	c := contexts{stop: l.period.ctx, abort: l.c.abort}
 	go func() {
 		l.lookFor(c, past, l.readMark(), ds)
+		l.buryAnswered(c.abort, ds)
 		l.cleaned <- ds
 	}()
 }
@@ -110,16 +114,22 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *
 		since = latest(since, at)
 	}
 	now := time.Now()
-	if now.Sub(since) <= l.trusted() {
+	if l.redrives() {
+		since = l.task.begun()
+	} else if now.Sub(since) <= l.trusted() {
 		return false, nil // whatever was stored since is known by its id
 	}
 	if !b.covers(now, src.Seq, since) {
 		l.stats.lookBacks.Add(1)
-		if err := b.read(ctx, src.Seq, since); err != nil {
+		from := src.Seq
+		if l.redrives() { // letters are not in the order of their events
+			from -= min(from, lookBackSpan/2)
+		}
+		if err := b.read(ctx, from, since); err != nil {
 			return false, err
 		}
 	}
-	return b.answered(src), nil
+	return b.answered(d), nil
 }
 
 // locate makes sure that it is known where answers are.
@@ -134,6 +144,7 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		l.places.Store(places)
 	}
 	b.js, b.replay, b.places = l.js, l.task.replay(), *places
+	b.hops = l.redrives()
 	return nil
 }
 
@@ -160,6 +171,7 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	// Nobody had answered when it was taken, or it would not have been looked up.
 	mark := water.Mark{Steps: []water.Step{{At: slices.MinFunc(ds, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken}}}
 	l.lookFor(c, new(lookBack), mark, ds)
+	l.buryAnswered(c.abort, ds)
 	return slices.DeleteFunc(answers, func(a answer) bool {
 		if a.delivery.found != foundAnswer {
 			return false

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
 // A task makes a lane one of bulk work: it answers a range of a stream and
@@ -19,11 +20,13 @@ type task struct {
 	to       uint64                   // the last sequence of the range
 	metadata map[string]string        // of its durable
 	keep     func(*events.Event) bool // whether to answer an event; nil: all
+	letters  *job.Letters             // which dead letters to answer, of a redrive; nil: the range is of events
 	maxAge   time.Duration            // how old an answer of the live lane may be to serve as well
 	rate     float64                  // events a second at most; 0: no limit
 
-	starved atomic.Bool // its share of the quota allows no call now
-	over    atomic.Bool // all of the range is answered
+	morgue  atomic.Pointer[jetstream.Stream] // where the letters are; nil while nobody has asked
+	starved atomic.Bool                      // its share of the quota allows no call now
+	over    atomic.Bool                      // all of the range is answered
 }
 
 // replay is the generation of a lane's answers.
@@ -32,6 +35,14 @@ func (t *task) replay() string {
 		return ""
 	}
 	return t.gen
+}
+
+// name is the job's id; empty for a live lane.
+func (t *task) name() string {
+	if t == nil {
+		return ""
+	}
+	return t.id
 }
 
 // begun is a time before which nobody can have given a lane's answers.
@@ -44,6 +55,9 @@ func (t *task) begun() time.Time {
 
 // newDelivery makes of a message what is to be answered.
 func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
+	if l.redrives() {
+		return l.exhume(msg)
+	}
 	return newDelivery(&l.decoder, msg)
 }
 
@@ -52,7 +66,7 @@ func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
 // asked for because of it.
 func (l *Lane) remembered(d *delivery, k key) *recentAnswer {
 	life, _ := l.mark.get()
-	of := recentKey{l.cfg.AppID, l.task.replay(), life, k}
+	of := recentKey{l.cfg.AppID, l.task.name(), life, k}
 	if l.task == nil {
 		return l.recent.get(of, d.event.Source.Seq, l.cfg.RecentMaxAge)
 	}

@@ -16,8 +16,8 @@ type Letter struct {
 	Subject string
 }
 
-// parse reads a message; ok is false for one that is no dead letter.
-func parse(seq uint64, stored time.Time, subject string, h nats.Header, data []byte) (l Letter, ok bool) {
+// Parse reads a message; ok is false for one that is no dead letter.
+func Parse(seq uint64, stored time.Time, subject string, h nats.Header, data []byte) (l Letter, ok bool) {
 	d, err := events.ParseDeadLetter(h, data)
 	return Letter{DeadLetter: d, Seq: seq, Stored: stored.UTC(), Subject: subject}, err == nil
 }
@@ -27,3 +27,7 @@ func parse(seq uint64, stored time.Time, subject string, h nats.Header, data []b
 func (l *Letter) Event(d *events.Decoder) (events.Event, error) {
 	return d.Decode(l.Message)
 }
+
+// Redrivable reports whether the letter's event can be tried again: all of it
+// is there, and fewer redrives than maxHops have led to it.
+func (l *Letter) Redrivable(maxHops int) bool { return l.Truncated == 0 && l.Hop < maxHops }

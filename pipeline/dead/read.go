@@ -46,7 +46,7 @@ func Read(ctx context.Context, js jetstream.JetStream, r Reading, visit func(*Le
 	var out Result
 	span := scan.Span{Stream: r.Stream, Subjects: r.Subjects, Since: r.Since, End: stream.CachedInfo().State.LastSeq, Bodies: r.Bodies, Progress: r.Progress}
 	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
-		l, ok := parse(meta.Sequence.Stream, meta.Timestamp, m.Subject(), m.Headers(), m.Data())
+		l, ok := Parse(meta.Sequence.Stream, meta.Timestamp, m.Subject(), m.Headers(), m.Data())
 		switch {
 		case !ok:
 			out.Foreign++
@@ -90,7 +90,7 @@ func get(ctx context.Context, stream jetstream.Stream, seq uint64) (Letter, erro
 	if err != nil {
 		return Letter{}, fmt.Errorf("message %d: %w", seq, err)
 	}
-	l, ok := parse(m.Sequence, m.Time, m.Subject, m.Header, m.Data)
+	l, ok := Parse(m.Sequence, m.Time, m.Subject, m.Header, m.Data)
 	if !ok {
 		return l, fmt.Errorf("message %d: %w", seq, errForeign)
 	}

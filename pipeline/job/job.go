@@ -16,8 +16,11 @@ package job
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
+
+	"github.com/wxenrich/wxenrich/pipeline/dead"
 )
 
 // Kind is what a job does.
@@ -83,7 +86,15 @@ type Spec struct {
 	Format  string        `json:"format,omitempty"`  // of the records, instead of the service's
 	MaxAge  time.Duration `json:"max_age,omitempty"` // an answer of the service's that is no older serves as well
 	Rate    float64       `json:"rate,omitempty"`    // events a second at most; 0: as many as there is room for
+	Letters *Letters      `json:"letters,omitempty"` // of a redrive: the range is of dead letters
 	Records bool          `json:"records,omitempty"` // the range is of records, which are encoded anew without any call
+}
+
+// Letters is which dead letters a redrive answers.
+type Letters struct {
+	dead.Selection
+	MaxHops int       `json:"max_hops"` // of those that were redriven so often already, none
+	Oldest  time.Time `json:"oldest"`   // when the first of them was stored: no redrive has answered before
 }
 
 // Equal reports whether two specs ask for the same.
@@ -92,7 +103,7 @@ func (s Spec) Equal(o Spec) bool {
 		return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 	}
 	return s.Asked == o.Asked && same(s.Types, o.Types) && same(s.OpenIDs, o.OpenIDs) && same(s.IDs, o.IDs) &&
-		s.Output == o.Output && s.Format == o.Format && s.MaxAge == o.MaxAge && s.Rate == o.Rate && s.Records == o.Records
+		reflect.DeepEqual(s.Letters, o.Letters) && s.Output == o.Output && s.Format == o.Format && s.MaxAge == o.MaxAge && s.Rate == o.Rate && s.Records == o.Records
 }
 
 // Progress is how far a job is. A replica that dies takes what it has counted in

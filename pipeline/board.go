@@ -212,6 +212,15 @@ func (b *Board) heard(e jetstream.KeyValueEntry) {
 	b.keep(e.Key(), n)
 }
 
+// reserver names a lane among those who reserve of an account's quota: a replica
+// may have one for live traffic and another for the rest.
+func (b *Board) reserver(durable string) string {
+	if b == nil {
+		return ""
+	}
+	return b.replica + "/" + durable
+}
+
 // keep takes over a value and wakes the lane that it is about.
 func (b *Board) keep(key string, n note) {
 	b.mu.Lock()

@@ -33,7 +33,7 @@ func (b *Board) Quota(c Config, now time.Time) (Quota, bool) {
 		return Quota{}, false
 	}
 	shared := readSpent(n)
-	ledger := newBudget(&c).ledger
+	ledger := newBudget(&c, "").ledger
 	ledger.Apply(now, shared)
 	return quotaOf(ledger, now), shared.Day == quota.Day(now)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
-	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // kindQuota is what the account's replicas have spent of the day's quota: a
@@ -28,27 +27,30 @@ func (l *loop) learnSpent(now time.Time) {
 		return
 	}
 	l.learned = n.rev
-	l.budget.apply(now, readSpent(n))
+	l.budget.change(func(b *quota.Ledger) { b.Apply(now, readSpent(n)) })
 }
 
-// tellSpent adds to the board what this replica has spent since it last did,
-// as update says. Without a board, or if it fails, the replica keeps its own
-// account: what is not told is told later.
-func (l *Lane) tellSpent(ctx context.Context, update func(quota.Shared, quota.Delta) quota.Shared) error {
-	l.budget.tell.Lock()
-	defer l.budget.tell.Unlock()
-	d := l.budget.untold()
+// offer is what to store where what the board says was: [quota.Ledger.Offer] or
+// another.
+type offer func(*quota.Ledger, quota.Shared) (next quota.Shared, d quota.Delta)
+
+// tellSpent tells the board what this replica has spent and reserves. If it
+// fails, the replica keeps its own account: what is not told is told later. The
+// caller has the turn.
+func (l *Lane) tellSpent(ctx context.Context, make offer) error {
 	key := kindQuota + "." + l.cfg.AppID
 	n := l.board.get(key)
 	for {
-		next := update(readSpent(n), d)
+		var next quota.Shared
+		var d quota.Delta
+		l.budget.do(func(b *quota.Ledger) { next, d = make(b, readSpent(n)) })
 		value, err := json.Marshal(next)
 		if err != nil {
 			return err
 		}
 		_, err = l.board.put(ctx, key, value, n.rev)
 		if err == nil {
-			l.budget.told(time.Now(), d, next)
+			l.budget.change(func(b *quota.Ledger) { b.Flushed(time.Now(), d, next) })
 			return nil
 		}
 		if err == errOutrun {
@@ -60,22 +62,30 @@ func (l *Lane) tellSpent(ctx context.Context, update func(quota.Shared, quota.De
 	}
 }
 
-// addSpent is tellSpent for what was counted.
-func (l *Lane) addSpent(ctx context.Context) {
-	err := l.tellSpent(ctx, func(s quota.Shared, d quota.Delta) quota.Shared { return s.Add(time.Now(), d) })
+// addSpent tells what was counted; a replica that stops reserves nothing more.
+func (l *Lane) addSpent(ctx context.Context, stops bool) {
+	if !l.budget.take(ctx) {
+		return
+	}
+	defer l.budget.leave()
+	err := l.tellSpent(ctx, func(b *quota.Ledger, s quota.Shared) (quota.Shared, quota.Delta) {
+		return b.Offer(time.Now(), s, stops)
+	})
 	if err != nil {
 		l.log.Debug("other replicas are not told what was spent of the quota", slog.Any("error", err))
 	}
 }
 
 // reconcile takes what WeChat says is used.
-func (l *Lane) reconcile(ctx context.Context, q wechat.Quota, flight int) {
-	r := quota.Reading{At: time.Now(), Used: q.Used, Flight: int64(flight)}
+func (l *Lane) reconcile(ctx context.Context, asked quota.Asked, daily int64, r quota.Reading) {
 	err := errNoBoard
-	if l.board != nil {
-		err = l.tellSpent(ctx, func(s quota.Shared, d quota.Delta) quota.Shared { return s.Reconcile(d, q.Daily, r) })
+	if l.board != nil && l.budget.take(ctx) {
+		defer l.budget.leave()
+		err = l.tellSpent(ctx, func(b *quota.Ledger, s quota.Shared) (quota.Shared, quota.Delta) {
+			return b.OfferReading(time.Now(), s, asked, daily, r)
+		})
 	}
 	if err != nil {
-		l.budget.read(r.At, q, flight)
+		l.budget.change(func(b *quota.Ledger) { b.Read(time.Now(), asked, daily, r) })
 	}
 }

@@ -10,69 +10,75 @@ import (
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/pace"
 	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
-	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // budget is the account's quota as this lane knows it.
 type budget struct {
-	mu     sync.Mutex
-	ledger *quota.Ledger
-	flight int // openids in calls in flight
+	turn chan struct{} // one slot: whoever has it tells the others
 
-	tell sync.Mutex // held while what was spent is being told: once
+	mu      sync.Mutex
+	ledger  *quota.Ledger
+	alone   time.Time     // until then nothing is reserved, because nobody can be told
+	changed chan struct{} // closed when there may be leave for a call that has to wait
 }
 
-func newBudget(c *Config) *budget {
-	return &budget{ledger: quota.New(quota.Config{
-		Limit: c.QuotaLimit, Unit: quota.Unit(c.QuotaUnit), UseAtMost: c.QuotaUse, BulkShare: c.BulkShare,
-	})}
-}
-
-// begin counts a call with n openids, which may be for bulk work; it is in
-// flight until end.
-func (b *budget) begin(now time.Time, n int, bulk bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flight += n
-	b.ledger.Spend(now, n, bulk)
-}
-
-// end ends a call that began then; one that was never sent has cost nothing.
-func (b *budget) end(began time.Time, n int, bulk, sent bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flight -= n
-	if !sent {
-		b.ledger.Undo(time.Now(), began, n, bulk)
+func newBudget(c *Config, replica string) *budget {
+	return &budget{
+		turn: make(chan struct{}, 1), changed: make(chan struct{}),
+		ledger: quota.New(quota.Config{
+			Limit: c.QuotaLimit, Unit: quota.Unit(c.QuotaUnit), UseAtMost: c.QuotaUse, BulkShare: c.BulkShare,
+			Replica: replica, Batch: int64(c.BatchSize),
+		}),
 	}
 }
 
-// untold is what other replicas do not know yet.
-func (b *budget) untold() quota.Delta {
+// begin asks for leave to call; the call is under way until end. One that has to
+// wait may ask again at a time, and when it has changed.
+func (b *budget) begin(now time.Time, c quota.Call, board bool) (leave quota.Leave, until time.Time, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ledger.Delta()
+	leave, until = b.ledger.Begin(now, c, !board || now.Before(b.alone))
+	return leave, until, b.changed
 }
 
-// told notes that they do now, and what all have spent.
-func (b *budget) told(now time.Time, d quota.Delta, s quota.Shared) {
+// force begins a call that needs no leave.
+func (b *budget) force(c quota.Call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ledger.Flushed(now, d, s)
+	b.ledger.Force(c)
 }
 
-// apply takes over what all have spent.
-func (b *budget) apply(now time.Time, s quota.Shared) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ledger.Apply(now, s)
+// end ends a call; one that was never sent has cost nothing.
+func (b *budget) end(c quota.Call, sent bool) {
+	b.change(func(l *quota.Ledger) { l.End(time.Now(), c, sent) })
 }
 
-// read takes what WeChat says, where there is nobody to tell.
-func (b *budget) read(now time.Time, q wechat.Quota, flight int) {
+// change changes the ledger, and wakes the calls that wait.
+func (b *budget) change(f func(*quota.Ledger)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ledger.Read(now, q.Daily, q.Used, flight)
+	f(b.ledger)
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// do only looks at it.
+func (b *budget) do(f func(*quota.Ledger)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(b.ledger)
+}
+
+// untold reports whether others do not know all that was spent.
+func (b *budget) untold() (untold bool) {
+	b.do(func(l *quota.Ledger) { untold = l.Untold() })
+	return untold
+}
+
+// reserves reports whether others keep their hands off something for our sake.
+func (b *budget) reserves(now time.Time) (reserves bool) {
+	b.do(func(l *quota.Ledger) { reserves = l.Holds(now) })
+	return reserves
 }
 
 // stale reports whether WeChat is to be asked: once an hour, by whichever
@@ -125,20 +131,13 @@ func (b *budget) spent(now time.Time, rand func() float64) *Hold {
 	}
 }
 
-// doubtful reports whether our own limit is reached by a guess only: WeChat may
-// count much less.
-func (b *budget) doubtful(now time.Time) bool {
+// doubtful reports whether only WeChat can tell if there is any left: our own
+// limit is reached by a guess, and it may count much less; or the limit is a
+// share of one that it has not said, and somebody waits to be looked up.
+func (b *budget) doubtful(now time.Time, waits bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ledger.Exhausted(now) && b.ledger.Guessed(now)
-}
-
-// scarce reports whether the calls that are in flight may take all that is left
-// of our own limit: more of them would go beyond it.
-func (b *budget) scarce(now time.Time, calls, size int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return calls > 0 && b.ledger.Scarce(now, quota.Spending{Calls: int64(calls), OpenIDs: int64(calls * size)})
+	return waits && b.ledger.Blind() || b.ledger.Exhausted(now) && b.ledger.Guessed(now)
 }
 
 // allowBulk reports whether bulk work may make a call with so many openids.
@@ -180,11 +179,15 @@ type quotaWatch struct {
 	toldAt  time.Time     // when that was begun
 	learned uint64        // the revision that was last taken over
 	silent  bool          // WeChat did not say anything when it was asked last
-	doubts  bool          // the lane waits for WeChat's word: the limit is reached by a guess
+	doubts  bool          // the lane waits for WeChat's word: see budget.doubtful
 }
 
-// tellEvery is how often a replica tells what it has spent.
-const tellEvery = 2 * time.Second
+// tellEvery is how often a replica tells what it has spent, and keepEvery how
+// often it renews what it has reserved for calls that take long.
+const (
+	tellEvery = 2 * time.Second
+	keepEvery = 5 * time.Second
+)
 
 // watchQuota is for a lane that has something to look up. A lane without asks
 // for nothing.
@@ -193,7 +196,7 @@ func (l *loop) watchQuota(now time.Time) {
 		l.repaced = now
 		l.bucket.SetRate(now, l.budget.early(now))
 	}
-	if l.reading || l.telling || now.Sub(l.readAt) < repaceEvery || !l.budget.stale(now) {
+	if l.reading || now.Sub(l.readAt) < repaceEvery || !l.budget.stale(now) {
 		return
 	}
 	l.reading, l.readAt = true, now
@@ -207,7 +210,7 @@ func (l *loop) watchQuota(now time.Time) {
 // for its counter may lag behind, and when no call is under way that it may or
 // may not have counted.
 func (l *loop) doubt(now time.Time) bool {
-	l.doubts = !l.silent && l.budget.doubtful(now)
+	l.doubts = !l.silent && l.budget.doubtful(now, l.batch.Len()+len(l.ready) > 0)
 	if l.doubts && l.calls == 0 {
 		l.watchQuota(now)
 	}
@@ -225,45 +228,49 @@ func (l *loop) quotaRead(ok bool) {
 
 // readQuota asks WeChat what is used; an error only leaves it unknown.
 func (l *Lane) readQuota(ctx context.Context) bool {
-	b := l.budget
-	b.mu.Lock()
-	before := b.flight
-	b.mu.Unlock()
+	var asked quota.Asked
+	var before, after int64
+	r := quota.Reading{At: time.Now()}
+	l.budget.do(func(b *quota.Ledger) { asked, before = b.Asked(r.At), b.Flight() })
 	q, err := l.wechat.Quota(ctx, quotaPath)
 	if err != nil || q.Daily <= 0 {
 		l.log.Debug("WeChat does not say what is left of the quota", slog.Any("error", err))
 		return false
 	}
-	b.mu.Lock()
-	flight := max(before, b.flight)
-	b.mu.Unlock()
-	l.reconcile(ctx, q, flight)
+	l.budget.do(func(b *quota.Ledger) { after = b.Flight() })
+	r.Used, r.Flight = q.Used, max(before, after)
+	l.reconcile(ctx, asked, q.Daily, r)
 	return true
 }
 
 // tellQuota tells what was spent, beside the loop, if it is time.
 func (l *loop) tellQuota(now time.Time) {
-	if l.board == nil || l.reading || l.telling || now.Before(l.tellAt()) {
+	if l.board == nil || l.telling || now.Before(l.tellAt()) {
 		return
 	}
 	l.telling, l.toldAt = true, now
 	go func() {
-		l.addSpent(l.c.abort)
+		l.addSpent(l.c.abort, false)
 		l.tell <- struct{}{}
 	}()
 }
 
-// tellAt is when there is something to tell.
+// tellAt is when there is something to tell: what was spent, or that calls are
+// still under way.
 func (l *loop) tellAt() time.Time {
-	if l.budget.untold().Spent == (quota.Spending{}) {
-		return time.Now().Add(time.Hour)
+	switch {
+	case l.budget.untold():
+		return l.toldAt.Add(tellEvery)
+	case l.calls > 0 && l.budget.reserves(time.Now()):
+		return l.toldAt.Add(keepEvery)
 	}
-	return l.toldAt.Add(tellEvery)
+	return time.Now().Add(time.Hour)
 }
 
-// tellRest tells at the end what is still to be told.
+// tellRest tells at the end what is still to be told, and gives back what is
+// reserved; a job's lane leaves that to the live one.
 func (l *loop) tellRest() {
-	if l.board != nil && l.budget.untold().Spent != (quota.Spending{}) {
-		l.addSpent(l.c.abort)
+	if l.board != nil && (l.budget.untold() || l.budget.reserves(time.Now())) {
+		l.addSpent(l.c.abort, l.task == nil)
 	}
 }

@@ -33,9 +33,6 @@ func (l *loop) dispatch(now time.Time) {
 			l.rest()
 			return
 		}
-		if l.budget.scarce(now, l.calls, l.size) {
-			return // one of them will say whether there is any left
-		}
 		if !l.mayBegin(now) {
 			return
 		}

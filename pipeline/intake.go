@@ -56,11 +56,11 @@ func (l *loop) take(d *delivery, ok bool) {
 		return
 	}
 	l.hand.add(d, now)
+	l.stats.received.Add(1)
 	if l.resting() || !l.limit.take() {
 		l.extra = append(l.extra, d) // handed back now, this very pull would bring it again
 		return
 	}
-	l.stats.received.Add(1)
 	l.rate.Take(now)
 	if l.tap.closed {
 		_ = d.msg.InProgress() // it has waited in the client until now

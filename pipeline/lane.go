@@ -86,7 +86,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		board: d.Board, renewed: d.Renewed, hint: d.TokenHint,
 		decoder:  events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		throttle: newThrottle(cfg.Rate),
-		budget:   newBudget(&cfg),
+		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
 		room:     newRoom(cfg.Concurrency),
 		scouting: make(chan struct{}, 1),
 		proving:  make(chan struct{}, 1),
@@ -134,6 +134,7 @@ func (l *Lane) RateLimit() float64 { return l.throttle.limit() }
 type contexts struct {
 	stop  context.Context // begin nothing new
 	abort context.Context // end what is in flight
+	probe bool            // a limit of our own of the quota keeps nobody from asking
 }
 
 // ErrGrace is the cause of the abort of calls that outlast Config.Grace.

@@ -60,7 +60,7 @@ func (l *loop) next(now time.Time) time.Time {
 	if l.hand.n > 0 {
 		sooner(l.hand.head.beaten.Add(l.beatEvery()))
 	}
-	if l.board != nil && !l.telling && !l.reading {
+	if l.board != nil && !l.telling {
 		sooner(l.tellAt())
 	}
 	if l.held != nil {
@@ -69,7 +69,7 @@ func (l *loop) next(now time.Time) time.Time {
 	}
 	if l.doubts {
 		sooner(now.Add(repaceEvery / 10))
-	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && !l.budget.scarce(now, l.calls, l.size) && l.mayBegin(now) {
+	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && l.mayBegin(now) {
 		sooner(l.closesAt(now, since))
 	}
 	if len(l.later) > 0 {

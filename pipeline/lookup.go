@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
@@ -136,20 +137,26 @@ func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
 	})
 }
 
-// send is one attempt, to ask for n people, when the rate allows it; errStopped
-// if the lane stops before that. Every call of the lane for data goes through it.
+// send is one attempt, to ask for n people, when the rate and the quota allow it;
+// errStopped if the lane stops before that, or if what we may use of the quota is
+// used. Every call of the lane for data goes through it.
 func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.Time) error) error {
+	cost := quota.Call{OpenIDs: n, Bulk: l.task != nil}
 	began, ok := l.throttle.wait(c.stop)
+	if ok && c.probe {
+		l.budget.force(cost)
+	} else if ok {
+		began, ok = l.grant(c.stop, cost)
+	}
 	if !ok {
 		return errStopped
 	}
-	l.budget.begin(began, n, l.task != nil)
 	err := op(c.abort, began)
 	sent := sent(err)
 	if sent {
 		l.stats.calls.Add(1)
 	}
-	l.budget.end(began, n, l.task != nil, sent)
+	l.budget.end(cost, sent)
 	l.throttle.heed(began, err, l.rand())
 	return err
 }

@@ -65,6 +65,7 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 
 // ask makes one call for one person.
 func (l *Lane) ask(c contexts, openid string) error {
+	c.probe = true
 	return l.call(c, 1, func(ctx context.Context) error {
 		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
 		return err

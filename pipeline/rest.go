@@ -56,10 +56,7 @@ func (l *loop) rest() {
 
 // unwanted hands back what came when nothing was to be taken any more.
 func (l *loop) unwanted() {
-	for _, d := range l.extra {
-		l.hand.remove(d)
-		d.handBack()
-	}
+	l.handBack(l.extra)
 	l.extra = nil
 }
 

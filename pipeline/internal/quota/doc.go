@@ -6,16 +6,18 @@
 // counters are exact to one percent. And others spend from the same quota:
 // what WeChat says every hour replaces what was counted.
 //
-// Replicas share a [Shared]. Each counts what it spends in a [Delta], adds it
-// to the shared value from time to time by compare-and-swap, and takes over
-// the result:
+// Replicas share a [Shared]. Each counts what it spends, adds it to the shared
+// value from time to time by compare-and-swap, and takes over the result. With
+// it goes what the replica is about to spend, a slice of what is left: so long
+// as all keep to what they have reserved, they do not go beyond a limit of our
+// own together.
 //
-//	d := ledger.Delta()
-//	s := shared.Add(now, d)        // store s where shared was
-//	ledger.Flushed(now, d, s)      // if that has worked
-//	ledger.Apply(now, shared)      // whenever somebody else has stored one
+//	next, d := ledger.Offer(now, shared, false) // store next where shared was
+//	ledger.Flushed(now, d, next)                // if that has worked
+//	ledger.Apply(now, shared)                   // whenever somebody else has stored one
 //
-// The one who asks WeChat stores shared.Reconcile(d, limit, reading) instead.
+// The one who asks WeChat notes [Ledger.Asked] before and stores what
+// [Shared.Reconcile] makes of the answer instead.
 //
 // The package reads no clock and touches no network.
 package quota

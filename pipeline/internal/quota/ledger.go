@@ -11,6 +11,9 @@ type Config struct {
 	Unit      Unit    // Undecided: find out
 	UseAtMost float64 // the share to spend, above 0 to 1
 	BulkShare float64 // of that, what replay and backfill may spend, 0 to 1
+
+	Replica string // who reserves, among those who share the quota
+	Batch   int64  // openids in a full call
 }
 
 // Default is the daily limit that WeChat documents for user/info
@@ -22,7 +25,9 @@ const Default = 5_000_000
 type Ledger struct {
 	cfg    Config
 	shared Shared
-	own    Delta
+	own    Delta    // by calls that have ended
+	flight Spending // by calls under way
+	bulk   Spending // of that, for replay or backfill
 }
 
 // New begins with nothing known.
@@ -36,43 +41,25 @@ func (l *Ledger) roll(now time.Time) {
 	}
 }
 
-// Spend counts a call with so many openids; bulk says whether it was for
-// replay or backfill.
-func (l *Ledger) Spend(now time.Time, openids int, bulk bool) {
+// Asked is how things stand when WeChat is asked what is used: what had been
+// spent by then is in its answer.
+func (l *Ledger) Asked(now time.Time) Asked {
 	l.roll(now)
-	s := Spending{1, int64(openids)}
-	l.own.Spent = l.own.Spent.plus(s)
-	if bulk {
-		l.own.Bulk = l.own.Bulk.plus(s)
-	}
+	return Asked{l.shared.Spent.plus(l.own.Spent), l.shared.Read.At}
 }
 
-// Undo takes back what was counted at began. The others may have been told of
-// it: then they are told less.
-func (l *Ledger) Undo(now, began time.Time, openids int, bulk bool) {
-	if l.roll(now); l.own.Day != Day(began) {
-		return
-	}
-	s := Spending{1, int64(openids)}
-	l.own.Spent = l.own.Spent.minus(s)
-	if bulk {
-		l.own.Bulk = l.own.Bulk.minus(s)
-	}
-}
-
-// Read takes what WeChat says: the limit of a day, and what is used of it,
-// asked for when calls for so many openids were in flight. It is for a replica
-// that is alone; others store what [Shared.Reconcile] makes of it.
-func (l *Ledger) Read(now time.Time, limit, used int64, flight int) {
+// Read takes what WeChat says: the limit of a day, and what is used of it. It is
+// for a replica that is alone; others store what [Shared.Reconcile] makes of it.
+func (l *Ledger) Read(now time.Time, asked Asked, limit int64, r Reading) {
 	l.roll(now)
-	l.Flushed(now, l.own, l.shared.Reconcile(l.own, limit, Reading{At: now, Used: used, Flight: int64(flight)}))
+	l.Flushed(now, l.own, l.shared.Reconcile(now, l.own, asked, limit, r))
 }
 
 // Shared is what the ledger knows without what it has not told.
 func (l *Ledger) Shared() Shared { return l.shared }
 
-// Delta is what the ledger has not told.
-func (l *Ledger) Delta() Delta { return l.own }
+// Untold reports whether something was spent that others do not know of.
+func (l *Ledger) Untold() bool { return l.own.Spent != (Spending{}) }
 
 // Flushed takes note that a delta is part of s, which is stored.
 func (l *Ledger) Flushed(now time.Time, d Delta, s Shared) {
@@ -128,22 +115,22 @@ func (l *Ledger) Limit() int64 {
 // Used is what is used of the day's quota, by us or others.
 func (l *Ledger) Used(now time.Time) int64 {
 	l.roll(now)
-	return l.shared.Read.Used + l.Unit().cost(l.shared.Spent.plus(l.own.Spent).spent())
+	return l.shared.Read.Used + l.Unit().cost(l.shared.Spent.plus(l.own.Spent))
 }
 
 // Left is what is left of [Ledger.Limit] until midnight, never negative.
 func (l *Ledger) Left(now time.Time) int64 { return max(0, l.Limit()-l.Used(now)) }
 
-// Exhausted reports whether our own word forbids a call. Where nothing but
-// WeChat's limit counts, WeChat says so itself: 45009.
-func (l *Ledger) Exhausted(now time.Time) bool { return l.Scarce(now, Spending{}) }
+// ours reports whether the limit is our own word. Where nothing but WeChat's
+// counts, WeChat says so itself: 45009.
+func (l *Ledger) ours() bool { return l.cfg.Limit > 0 || l.cfg.UseAtMost < 1 && l.shared.Limit > 0 }
 
-// Scarce reports whether what is begun and perhaps not counted yet may take all
-// that our own word leaves.
-func (l *Ledger) Scarce(now time.Time, begun Spending) bool {
-	ours := l.cfg.Limit > 0 || l.cfg.UseAtMost < 1 && l.shared.Limit > 0
-	return ours && l.Left(now) <= l.Unit().cost(begun)
-}
+// Exhausted reports whether our own word forbids a call.
+func (l *Ledger) Exhausted(now time.Time) bool { return l.ours() && l.Left(now) <= 0 }
+
+// Blind reports whether what may be used is a share of a limit that WeChat has
+// not said yet.
+func (l *Ledger) Blind() bool { return l.cfg.Limit == 0 && l.cfg.UseAtMost < 1 && l.shared.Limit == 0 }
 
 // EarlyCalls is what early calls may draw on: how many calls are left until
 // midnight and how many a day has. Where openids are counted they cost nothing
@@ -171,8 +158,8 @@ func (l *Ledger) AllowBulk(now time.Time, openids int, live float64) bool {
 	l.roll(now)
 	u := l.Unit()
 	cost := u.cost(Spending{1, int64(openids)})
-	bulk := u.cost(l.shared.Bulk.plus(l.own.Bulk)) + cost
+	bulk := u.cost(l.shared.Bulk.plus(l.own.Bulk).plus(l.bulk)) + cost
 	needed := live * Midnight(now).Sub(now).Seconds()
 	return float64(bulk) <= l.cfg.BulkShare*float64(l.Limit()) &&
-		float64(l.Left(now)-cost) >= needed
+		float64(l.Left(now)-u.cost(l.flight)-cost) >= needed
 }

@@ -17,8 +17,25 @@ func auto() quota.Config { return quota.Config{UseAtMost: 1, BulkShare: 0.3} }
 
 func spend(l *quota.Ledger, now time.Time, calls, openids int) {
 	for range calls {
-		l.Spend(now, openids, false)
+		call(l, now, quota.Call{OpenIDs: openids})
 	}
+}
+
+// call makes a call.
+func call(l *quota.Ledger, now time.Time, c quota.Call) {
+	l.Force(c)
+	l.End(now, c, true)
+}
+
+// read is what WeChat says at a time, all that was spent before included.
+func read(l *quota.Ledger, now time.Time, limit, used int64, flight int64) {
+	l.Read(now, l.Asked(now), limit, quota.Reading{At: now, Used: used, Flight: flight})
+}
+
+// delta is what a replica has not told.
+func delta(l *quota.Ledger, now time.Time) quota.Delta {
+	_, d := l.Offer(now, l.Shared(), true)
+	return d
 }
 
 func TestDay(t *testing.T) {
@@ -64,11 +81,11 @@ func TestUnitIsFoundOut(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			l, now, used := quota.New(auto()), noon, int64(base)
-			l.Read(now, 500_000, used, 0)
+			read(l, now, 500_000, used, 0)
 			for _, rise := range tc.rises {
 				spend(l, now, tc.calls, tc.openids)
 				now, used = now.Add(time.Hour), used+rise
-				l.Read(now, 500_000, used, 0)
+				read(l, now, 500_000, used, 0)
 			}
 			if got := l.Unit(); got != tc.want {
 				t.Errorf("unit %q, want %q", got, tc.want)
@@ -85,14 +102,14 @@ func TestUnitIsNotReadOutOfNoise(t *testing.T) {
 	for name, read := range map[string]func(*quota.Ledger){
 		// Exact to one percent: 3,000,000 may be anything from 2,970,000.
 		"of the counter": func(l *quota.Ledger) {
-			l.Read(noon, 5_000_000, 3_000_000, 0)
+			read(l, noon, 5_000_000, 3_000_000, 0)
 			spend(l, noon, 100, 100)
-			l.Read(noon.Add(time.Hour), 5_000_000, 3_000_100, 0)
+			read(l, noon.Add(time.Hour), 5_000_000, 3_000_100, 0)
 		},
 		"of calls in flight": func(l *quota.Ledger) {
-			l.Read(noon, 5_000_000, 0, 400)
+			read(l, noon, 5_000_000, 0, 400)
 			spend(l, noon, 15, 100)
-			l.Read(noon.Add(time.Hour), 5_000_000, 15, 400)
+			read(l, noon.Add(time.Hour), 5_000_000, 15, 400)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,13 +144,13 @@ func TestDayRollsOver(t *testing.T) {
 	cfg := auto()
 	cfg.Limit = 2000
 	l := quota.New(cfg)
-	l.Read(noon, 500_000, 1500, 0)
+	read(l, noon, 500_000, 1500, 0)
 	spend(l, noon, 10, 100)
 	before := quota.Midnight(noon).Add(-time.Second)
 	if got := l.Used(before); got != 2500 || !l.Exhausted(before) || l.Left(before) != 0 {
 		t.Errorf("before midnight: used %d, left %d, exhausted %t", got, l.Left(before), l.Exhausted(before))
 	}
-	late := l.Delta()
+	late := delta(l, before)
 	after := quota.Midnight(noon)
 	if got := l.Used(after); got != 0 || l.Exhausted(after) || l.Left(after) != 2000 {
 		t.Errorf("after midnight: used %d, left %d, exhausted %t", got, l.Left(after), l.Exhausted(after))
@@ -164,7 +181,7 @@ func TestExhausted(t *testing.T) {
 			t.Parallel()
 			l := quota.New(tc.cfg)
 			if tc.read > 0 {
-				l.Read(noon, tc.read, tc.used, 0)
+				read(l, noon, tc.read, tc.used, 0)
 			} else {
 				spend(l, noon, 1, int(tc.used))
 			}
@@ -180,19 +197,18 @@ func TestReplicasAddUp(t *testing.T) {
 	a, b := quota.New(auto()), quota.New(auto())
 	spend(a, noon, 3, 100)
 	spend(b, noon, 2, 100)
-	b.Spend(noon, 50, true)
+	call(b, noon, quota.Call{OpenIDs: 50, Bulk: true})
 
-	stored := quota.Shared{}.Add(noon, a.Delta())
-	a.Flushed(noon, a.Delta(), stored)
-	d := b.Delta()
+	stored, d := a.Offer(noon, quota.Shared{}, false)
+	a.Flushed(noon, d, stored)
+	stored, d = b.Offer(noon, stored, false)
 	spend(b, noon, 1, 7) // while it is being stored
-	stored = stored.Add(noon, d)
 	b.Flushed(noon, d, stored)
 	if got := b.Used(noon); got != 557 {
 		t.Errorf("used %d, want 557: that of both, and what is not told", got)
 	}
-	if want := (quota.Delta{Day: "2026-11-22", Spent: quota.Spending{Calls: 1, OpenIDs: 7}}); b.Delta() != want {
-		t.Errorf("not told: %+v, want %+v", b.Delta(), want)
+	if want := (quota.Delta{Day: "2026-11-22", Spent: quota.Spending{Calls: 1, OpenIDs: 7}}); delta(b, noon) != want {
+		t.Errorf("not told: %+v, want %+v", delta(b, noon), want)
 	}
 
 	data, err := json.Marshal(stored)
@@ -211,10 +227,12 @@ func TestReplicasAddUp(t *testing.T) {
 		t.Errorf("used %d, want 550", got)
 	}
 
-	stored = stored.Reconcile(b.Delta(), 1_000_000, quota.Reading{At: noon.Add(time.Minute), Used: 5000})
+	asked := b.Asked(noon.Add(time.Minute))
+	call(b, noon.Add(time.Minute), quota.Call{OpenIDs: 3}) // WeChat may have answered before that
+	stored, _ = b.OfferReading(noon.Add(time.Minute), stored, asked, 1_000_000, quota.Reading{At: noon.Add(time.Minute), Used: 5000})
 	a.Apply(noon.Add(time.Minute), stored)
-	if got := a.Used(noon.Add(time.Minute)); got != 5000 || a.Limit() != 1_000_000 || !a.Known() {
-		t.Errorf("used %d of %d, want 5000 of 1000000", got, a.Limit())
+	if got := a.Used(noon.Add(time.Minute)); got != 5003 || a.Limit() != 1_000_000 || !a.Known() {
+		t.Errorf("used %d of %d, want 5003 of 1000000", got, a.Limit())
 	}
 }
 
@@ -237,7 +255,7 @@ func TestBulkHasItsShare(t *testing.T) {
 			t.Parallel()
 			l := quota.New(quota.Config{Limit: limit, UseAtMost: 1, BulkShare: 0.3})
 			for range tc.bulk {
-				l.Spend(noon, 100, true)
+				call(l, noon, quota.Call{OpenIDs: 100, Bulk: true})
 			}
 			if got := l.AllowBulk(noon, 100, tc.live); got != tc.want {
 				t.Errorf("allowed %t", got)
@@ -250,12 +268,13 @@ func TestLiveRate(t *testing.T) {
 	t.Parallel()
 	l := quota.New(quota.Config{Limit: 100_000, Unit: quota.PerOpenID, UseAtMost: 1, BulkShare: 0.3})
 	spend(l, noon, 432, 100) // half a day
-	l.Spend(noon, 10_000, true)
+	call(l, noon, quota.Call{OpenIDs: 10_000, Bulk: true})
 	if got := l.LiveRate(noon); got != 1 {
 		t.Errorf("%g a second, want 1", got)
 	}
-	l.Spend(noon, 5_000, true)
-	l.Undo(noon, noon, 5_000, true)
+	notMade := quota.Call{OpenIDs: 5000, Bulk: true}
+	l.Force(notMade)
+	l.End(noon, notMade, false)
 	if got := l.LiveRate(noon); got != 1 {
 		t.Errorf("%g a second after a call that was not made, want 1", got)
 	}
@@ -270,35 +289,27 @@ func TestLiveRate(t *testing.T) {
 func TestClearedQuota(t *testing.T) {
 	t.Parallel()
 	l := quota.New(auto())
-	l.Read(noon, 500_000, 400_000, 0)
+	read(l, noon, 500_000, 400_000, 0)
 	spend(l, noon, 100, 100)
-	l.Read(noon.Add(time.Hour), 500_000, 20, 0) // somebody has cleared it
+	read(l, noon.Add(time.Hour), 500_000, 20, 0) // somebody has cleared it
 	if l.Used(noon.Add(time.Hour)) != 20 || l.Unit() != quota.Undecided {
 		t.Errorf("used %d, unit %q", l.Used(noon.Add(time.Hour)), l.Unit())
 	}
 }
 
-func TestUndo(t *testing.T) {
+func TestCallsThatWereNotSentCostNothing(t *testing.T) {
 	t.Parallel()
 	l := quota.New(auto())
-	spend(l, noon, 3, 100)
-	l.Undo(noon, noon, 100, false)
-	if got := l.Used(noon); got != 200 {
-		t.Errorf("used %d, want 200", got)
+	hundred, seven := quota.Call{OpenIDs: 100}, quota.Call{OpenIDs: 7}
+	l.Force(hundred)
+	l.Force(seven)
+	if got := l.Flight(); got != 107 || l.Used(noon) != 0 {
+		t.Errorf("%d openids under way and %d used, want 107 and none", got, l.Used(noon))
 	}
-	stored := quota.Shared{}.Add(noon, l.Delta())
-	l.Flushed(noon, l.Delta(), stored)
-	l.Undo(noon, noon, 100, false) // the others were told of it
-	if got := l.Used(noon); got != 100 {
-		t.Errorf("used %d, want 100", got)
-	}
-	if s := stored.Add(noon, l.Delta()); s.Spent != (quota.Spending{Calls: 1, OpenIDs: 100}) {
-		t.Errorf("told: %+v", s.Spent)
-	}
-	after := quota.Midnight(noon)
-	l.Undo(after, noon, 100, false)
-	if got, d := l.Used(after), l.Delta(); got != 0 || d.Spent != (quota.Spending{}) {
-		t.Errorf("used %d, not told %+v, of a call of yesterday", got, d)
+	l.End(noon, hundred, false)
+	l.End(noon, seven, true)
+	if got := l.Used(noon); got != 7 || l.Flight() != 0 {
+		t.Errorf("used %d, %d under way, want 7 and none", got, l.Flight())
 	}
 }
 
@@ -327,15 +338,15 @@ func TestFewBatchesTellTheUnit(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			l, now, used := quota.New(auto()), noon, tc.base
-			l.Read(now, 500_000, used, 400) // a lane begins with calls in flight
-			l.Read(now, 500_000, used, 0)
+			read(l, now, 500_000, used, 400) // a lane begins with calls in flight
+			read(l, now, 500_000, used, 0)
 			for _, rise := range tc.rises {
 				spend(l, now, tc.calls, tc.openids)
 				if l.Unit() == quota.Undecided && !l.Guessed(now) {
 					t.Error("what is used is taken for certain")
 				}
 				now, used = now.Add(time.Minute), used+rise
-				l.Read(now, 500_000, used, 0)
+				read(l, now, 500_000, used, 0)
 				if l.Guessed(now) {
 					t.Error("a reading is taken for a guess")
 				}

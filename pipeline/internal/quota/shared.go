@@ -12,6 +12,8 @@ type Shared struct {
 	Spent Spending `json:"spent"`           // by us since then, or since midnight
 	Bulk  Spending `json:"bulk"`            // of all of this day's, by replay and backfill
 
+	Reserves map[string]Reserve `json:"reserves,omitempty"` // by replica
+
 	// What the unit is measured by.
 	Base  Reading  `json:"base"`            // an earlier reading of this day
 	Since Spending `json:"since"`           // by us since then
@@ -47,21 +49,34 @@ func (s Shared) Add(now time.Time, d Delta) Shared {
 	if d.Day != s.Day {
 		return s
 	}
-	s.Spent, s.Since, s.Bulk = s.Spent.plus(d.Spent).spent(), s.Since.plus(d.Spent).spent(), s.Bulk.plus(d.Bulk).spent()
+	s.Spent, s.Since, s.Bulk = s.Spent.plus(d.Spent), s.Since.plus(d.Spent), s.Bulk.plus(d.Bulk)
 	return s
 }
 
-// Reconcile returns s after a reading, and what the reader had spent until
-// then: what WeChat says replaces what was counted.
-func (s Shared) Reconcile(d Delta, limit int64, r Reading) Shared {
-	s = s.Add(r.At, d)
-	s.Limit, s.Read, s.Spent = limit, r, Spending{}
+// Asked is how things stood when WeChat was asked: see [Ledger.Asked].
+type Asked struct {
+	spent Spending  // by calls that had ended, as far as the asker knew
+	read  time.Time // of the reading that this is since
+}
+
+// Reconcile returns s with what a replica has spent and after a reading, which
+// replaces what had been spent when WeChat was asked. What other replicas had
+// spent by then and not told is counted twice until the next reading. A reading
+// of another day is nothing, and nor is one if there has been another since
+// WeChat was asked.
+func (s Shared) Reconcile(now time.Time, d Delta, asked Asked, limit int64, r Reading) Shared {
+	s = s.Add(now, d)
+	s.Limit = limit
+	if Day(r.At) != s.Day || !asked.read.Equal(s.Read.At) {
+		return s
+	}
+	s.Read, s.Spent = r, s.Spent.minus(asked.spent).spent()
 	if s.Base.At.IsZero() || r.Used < s.Base.Used { // lowered by hand: clear_quota
-		s.Base, s.Since = r, Spending{}
+		s.Base, s.Since = r, s.Spent
 		return s
 	}
 	unsure := (s.Base.Used+r.Used)/100 + s.Base.Flight + r.Flight
-	switch verdict(r.Used-s.Base.Used, unsure, s.Since) {
+	switch verdict(r.Used-s.Base.Used, unsure, s.Since.minus(s.Spent)) {
 	case Undecided:
 		if r.Flight > 0 || s.Base.Flight == 0 {
 			return s // the base stays until there is enough to tell
@@ -73,6 +88,6 @@ func (s Shared) Reconcile(d Delta, limit int64, r Reading) Shared {
 			s.Unit = PerOpenID
 		}
 	}
-	s.Base, s.Since = r, Spending{}
+	s.Base, s.Since = r, s.Spent
 	return s
 }

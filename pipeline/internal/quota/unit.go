@@ -24,7 +24,7 @@ func (s Spending) minus(o Spending) Spending {
 	return Spending{s.Calls - o.Calls, s.OpenIDs - o.OpenIDs}
 }
 
-// spent is s without what was taken back of an earlier account.
+// spent is s with nothing below zero.
 func (s Spending) spent() Spending { return Spending{max(0, s.Calls), max(0, s.OpenIDs)} }
 
 // cost is what it takes from the quota.

@@ -24,17 +24,22 @@ type admin struct {
 
 // startAdmin listens on addr; lanes is asked anew at each request.
 func startAdmin(addr string, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
-	a := &admin{done: make(chan error, 1)}
 	if err := pipeline.Observe(t.meter, lanes); err != nil {
 		return nil, err
 	}
+	return serveAdmin(addr, "http.listen", t, func(w http.ResponseWriter, _ *http.Request) { readyz(w, lanes()) }, log)
+}
+
+// serveAdmin listens on addr, which the configuration's key says.
+func serveAdmin(addr, key string, t *telemetry, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
+	a := &admin{done: make(chan error, 1)}
 	var err error
 	if a.listener, err = net.Listen("tcp", addr); err != nil {
-		return nil, failed("http.listen: %w", err).hint("another process has it: set http.listen to another address, or to \"\" for none")
+		return nil, failed("%s: %w", key, err).hint("another process has it: set %s to another address, or to \"\" for none", key)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readyz(w, lanes()) })
+	mux.HandleFunc("GET /readyz", ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
 	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { a.done <- a.server.Serve(a.listener) }()

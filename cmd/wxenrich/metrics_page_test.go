@@ -17,14 +17,17 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/gateway"
+	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
 const metricsPageHead = "# Metrics\n" + `
 This page is generated from the instruments themselves: run
 ` + "`go test ./cmd/wxenrich -run TestMetricsPage -update`" + ` after a change.
 
-` + "`http.listen`" + ` serves them to Prometheus on ` + "`/metrics`" + `. Names and units are stable: one that goes is named in the
+` + "`http.listen`" + `, and ` + "`gateway.http_listen`" + ` of a gateway, serves them to Prometheus on ` + "`/metrics`" + `. Names and units are stable: one that goes is named in the
 changelog a version before. Every metric has the label ` + "`appid`" + `; further labels take values of closed sets only
 (reasons, classes, endpoints, known errcodes). No metric carries an openid, a message of WeChat's, or its request id
 (` + "`rid`" + `, which is in the log, in ` + "`/readyz`" + ` and in ` + "`wxenrich status`" + `).
@@ -44,6 +47,18 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := newAPIDuration(names); err != nil {
+		t.Fatal(err)
+	}
+	receiver, err := push.NewReceiver(push.Config{AppID: "a", Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := events.ParseTemplate("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := []gateway.Account{{Receiver: receiver, Events: subject}}
+	if _, err := gateway.New(gateway.Config{Accounts: accounts, Path: "/", JS: new(gatewayNATS), Meter: names}); err != nil {
 		t.Fatal(err)
 	}
 	slices.SortFunc(names.all, func(a, b instrument) int { return cmp.Compare(a.name, b.name) })

@@ -14,7 +14,11 @@ func streamSpecs(cfg *config.Config) []events.StreamSpec {
 	var specs []events.StreamSpec
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
-		input := streamSpec(a, a.Input.Stream, a.Input.Subject, a.Input.Storage)
+		subjects := a.Input.Subject
+		if a.Push.Configured() { // the gateway puts events of all types there
+			subjects = append(slices.Clip(subjects), cfg.Gateway.Subject)
+		}
+		input := streamSpec(a, a.Input.Stream, subjects, a.Input.Storage)
 		input.Must = a.Resolve().Subjects
 		specs = merge(specs, input)
 	}

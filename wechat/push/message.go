@@ -42,14 +42,15 @@ func (m *Message) Kind() string {
 // characters, whatever was sent.
 func (m *Message) ID() string {
 	parts := []string{m.AppID, m.From, m.Kind(), m.Created, "-"}
-	hashed := m.eventKey + "\x00" + m.msgID
+	var hashed strings.Builder
+	hashed.WriteString(m.eventKey + "\x00" + m.msgID)
 	for i, p := range parts {
 		if parts[i] = token(p); parts[i] != p {
-			hashed += "\x00" + p // what was replaced still has to count
+			hashed.WriteString("\x00" + p) // what was replaced still has to count
 		}
 	}
-	if hashed != "\x00" {
-		sum := sha256.Sum256([]byte(hashed))
+	if hashed.String() != "\x00" {
+		sum := sha256.Sum256([]byte(hashed.String()))
 		parts[len(parts)-1] = hex.EncodeToString(sum[:8])
 	}
 	return strings.Join(parts, "|")

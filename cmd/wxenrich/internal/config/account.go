@@ -17,6 +17,7 @@ type Account struct {
 	Timeout       Duration `yaml:"timeout" default:"20s" min:"100ms" doc:"longest batchget call" zh:"单次 batchget 的超时"`
 	Rate          float64  `yaml:"rate" default:"0" min:"0" doc:"calls per second at most; 0 is unlimited" zh:"每秒调用上限；0 表示不限"`
 	Quota         Quota    `yaml:"quota"`
+	Push          Push     `yaml:"push"`
 	Errcodes      Map      `yaml:"errcodes" doc:"classes for errcodes that go before the table's, for example 12345: operator or token/-1: operator; see deploy/docs/errcodes.md" zh:"优先于内置表的错误码分类，例如 12345: operator 或 token/-1: operator；见 deploy/docs/errcodes.md"`
 	CanaryOpenID  string   `yaml:"canary_openid" doc:"openid of a follower that is known to be good: tells a wrong account from a bad openid" zh:"已知有效的关注者 openid，用于区分账号错误和 openid 错误"`
 	SampleCheck   Share    `yaml:"sample_check" default:"0%" min:"0%" max:"1%" doc:"share of openids that are also asked for alone, to compare the rows of batches with user/info; 0.1% costs one call for 1,000 openids beside ten" zh:"抽样比例：同时用 user/info 单查并与批量结果比对；0.1% 即每 1000 个 openid 多一次调用（原为十次）"`

@@ -26,6 +26,7 @@ func (l *loader) check(needAccounts bool) {
 	l.checkBatch("", c.Batch, c.Input)
 	l.checkRetry("", c.Retry)
 	l.checkOutput()
+	l.checkGateway()
 	for _, s := range []struct {
 		path string
 		s    Storage

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ func (l *loader) checkAccount(path string, a *Account) {
 		l.wrong(p("appid"), "%q is not an appid: want 1 to 64 of A-Z a-z 0-9 _ -", a.AppID)
 	}
 	l.checkToken(path, a)
+	l.checkPush(path, a)
 	l.checkURL(p("api"), a.API, false)
 	for i, s := range a.APIFallback {
 		l.checkURL(p("api_fallback"), s, false)
@@ -212,9 +214,12 @@ func (l *loader) outputStream(a *Account, name string) string {
 	return ""
 }
 
-// LooksSecret says whether s has the shape of an AppSecret: 32 hexadecimal
-// digits. Whoever writes it where a name belongs must not see it repeated.
+// LooksSecret says whether s has the shape of an AppSecret, 32 hexadecimal
+// digits, or of an EncodingAESKey, 43 letters and digits. Whoever writes it
+// where a name belongs must not see it repeated.
 func LooksSecret(s string) bool {
 	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 16
+	return err == nil && len(b) == 16 || aesKeyShape.MatchString(s)
 }
+
+var aesKeyShape = regexp.MustCompile(`^[A-Za-z0-9]{43}$`)

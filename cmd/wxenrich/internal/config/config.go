@@ -20,6 +20,7 @@ type Config struct {
 	State       State     `yaml:"state"`
 	Shutdown    Shutdown  `yaml:"shutdown"`
 	HTTP        HTTP      `yaml:"http"`
+	Gateway     Gateway   `yaml:"gateway"`
 	Log         Log       `yaml:"log"`
 
 	// Warnings are doubts that do not stop a start, in the order of the checks.

@@ -70,6 +70,7 @@ func (l *loader) unknownVars() {
 	l.used[EnvConfig] = true
 	for _, a := range l.cfg.Accounts {
 		l.used[a.SecretEnv], l.used[a.Token.Env] = true, true
+		l.used[a.Push.TokenEnv], l.used[a.Push.AESKeyEnv] = true, true
 	}
 	var known []string
 	leaves(reflect.ValueOf(l.cfg).Elem(), "", func(f leaf) { known = append(known, Variable(f.path)) })

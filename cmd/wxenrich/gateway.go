@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/gateway"
+	"github.com/wxenrich/wxenrich/wechat/push"
+)
+
+func newGatewayCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "gateway",
+		Short: "Take WeChat's pushes: the server address that the console asks for",
+		Long: `Gateway is the server address (服务器配置) of one or more accounts: it takes the
+events and messages that WeChat pushes, in plain, compatible or safe mode, and
+stores them in the streams, events where "wxenrich run" looks them up.
+
+In the console set the URL https://<your host>/wechat/<appid> and the Token and
+EncodingAESKey that push.token_file and push.aes_key_file of the account hold.
+
+WeChat is told success only when a push is stored; else it sends it again, three
+times in all. Its repeats become one event.
+
+It runs beside "wxenrich run", on the same configuration or another, behind a
+proxy that ends TLS or with gateway.tls_cert. SIGTERM or Ctrl-C ends it when
+the pushes that have come are answered.`,
+		Example: `  wxenrich gateway --config wxenrich.yaml
+  WXENRICH_ACCOUNTS_0_PUSH_TOKEN_FILE=/run/secrets/wx-push-token wxenrich gateway`,
+		Args: arguments(cobra.NoArgs),
+	}
+	flags := natsFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return a.gateway(c.Context(), flags) }
+	return c
+}
+
+// gateway is the gateway's life.
+func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
+	cfg, err := a.load(true)
+	if err != nil {
+		return err
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
+	}
+	accounts, err := pushAccounts(cfg, a.getenv)
+	if err != nil {
+		return err
+	}
+	conn, err := a.natsSettings(flags, cfg, log)
+	if err != nil {
+		return err
+	}
+	t, err := newTelemetry()
+	if err != nil {
+		return err
+	}
+	defer t.stop(context.WithoutCancel(ctx))
+	nats := new(gatewayNATS)
+	defer nats.close()
+	c := cfg.Gateway
+	gw, err := gateway.New(gateway.Config{
+		Accounts: accounts, Path: c.Path, JS: nats, Log: log, Meter: t.meter,
+		Timeout: c.Timeout.Std(), MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, Rate: c.Rate,
+	})
+	if err != nil {
+		return usage("%w", err)
+	}
+	if c.HTTPListen != "" {
+		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw) }, log)
+		if err != nil {
+			return err
+		}
+		defer admin.stop()
+	}
+	server, err := startGateway(c, gw, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	connected := make(chan error, 1)
+	go func() { connected <- nats.connect(ctx, conn, cfg, log) }()
+	select {
+	case err = <-connected:
+		if err == nil {
+			log.Info("gateway is running", slog.Int("accounts", len(accounts)))
+			select {
+			case <-ctx.Done():
+			case err = <-server.done:
+			}
+		}
+	case err = <-server.done:
+		cancel()
+		<-connected
+	}
+	if ctx.Err() != nil && !errors.Is(err, http.ErrServerClosed) {
+		err = nil // asked to stop
+	}
+	server.stop(cfg.Gateway.Timeout.Std() + time.Second)
+	return err
+}
+
+// pushAccounts are the accounts that WeChat pushes for.
+func pushAccounts(cfg *config.Config, getenv func(string) string) ([]gateway.Account, error) {
+	subject, err := events.ParseTemplate(cfg.Gateway.Subject, "appid", "type")
+	if err != nil {
+		return nil, usage("gateway.subject: %w", err)
+	}
+	var messages events.Template
+	if s := cfg.Gateway.Messages.Subject; s != "" {
+		if messages, err = events.ParseTemplate(s, "appid", "type"); err != nil {
+			return nil, usage("gateway.messages.subject: %w", err)
+		}
+	}
+	var out []gateway.Account
+	var faults []error
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		if !a.Push.Configured() {
+			continue
+		}
+		receiver, err := pushReceiver(cfg, a, getenv)
+		if err != nil {
+			faults = append(faults, usage("account %s: %w", a.AppID, err))
+			continue
+		}
+		out = append(out, gateway.Account{Receiver: receiver, OriginalID: a.Push.OriginalID, Events: subject, Messages: messages})
+	}
+	if len(out) == 0 && len(faults) == 0 {
+		return nil, usage("no account has push.token_file or push.token_env").
+			hint("write the Token of the console's server configuration (服务器配置) into a file and name it there")
+	}
+	if len(faults) > 0 {
+		return nil, usage("%w", errors.Join(faults...))
+	}
+	return out, nil
+}
+
+func pushReceiver(cfg *config.Config, a *config.Account, getenv func(string) string) (*push.Receiver, error) {
+	token, err := a.Push.Token(getenv)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.Push.Keys(getenv)
+	if err != nil {
+		return nil, err
+	}
+	return push.NewReceiver(push.Config{
+		AppID: a.AppID, Token: token, Keys: keys, OriginalID: a.Push.OriginalID,
+		EncryptedOnly: a.Push.EncryptedOnly, MaxSkew: cfg.Gateway.MaxSkew.Std(),
+	})
+}
+
+// gatewayServer is the listener for WeChat.
+type gatewayServer struct {
+	http *http.Server
+	addr string
+	done chan error
+}
+
+func startGateway(c config.Gateway, h http.Handler, log *slog.Logger) (*gatewayServer, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, failed("gateway.listen: %w", err).hint("another process has it, or a port below 1024 wants more rights: set gateway.listen to another address")
+	}
+	s := &gatewayServer{addr: l.Addr().String(), done: make(chan error, 1), http: &http.Server{
+		Handler: h, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute,
+	}}
+	scheme := "http://"
+	if c.TLSCert != "" {
+		scheme = "https://"
+		if s.http.TLSConfig, err = reloadingTLS(c.TLSCert, c.TLSKey, log); err != nil {
+			return nil, errors.Join(usage("gateway.tls_cert: %w", err), l.Close())
+		}
+		go func() { s.done <- s.http.ServeTLS(l, "", "") }()
+	} else {
+		go func() { s.done <- s.http.Serve(l) }()
+	}
+	log.Info("taking WeChat's pushes", slog.String("address", scheme+s.addr+c.Path))
+	return s, nil
+}
+
+// stop answers the pushes that have come, and ends.
+func (s *gatewayServer) stop(patience time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = s.http.Shutdown(ctx) // what is cut off is not told success, and comes again
+	_ = s.http.Close()
+}
+
+// gatewayReady answers 200 while pushes can be stored, else 503 and why not.
+func gatewayReady(w http.ResponseWriter, gw *gateway.Gateway) {
+	report := struct {
+		Ready  bool   `json:"ready"`
+		Reason string `json:"reason,omitempty"`
+	}{Ready: true}
+	w.Header().Set("Content-Type", "application/json")
+	if err := gw.Ready(); err != nil {
+		report.Ready, report.Reason = false, err.Error()
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(report) // an error: the client is gone
+}

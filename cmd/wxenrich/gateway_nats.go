@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// gatewayNATS is the gateway's connection, which may come later than the first
+// push: until then every publish fails. It is safe for concurrent use.
+type gatewayNATS struct {
+	mu   sync.RWMutex
+	conn *natsconn.Conn
+	js   jetstream.JetStream // nil until the streams are there
+}
+
+var errNotConnected = errors.New("not connected to NATS yet")
+
+// connect waits for the server and makes or checks the streams.
+func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *config.Config, log *slog.Logger) error {
+	s.Wait = true
+	conn, err := natsconn.ConnectPublisher(ctx, s, "wxenrich gateway")
+	if err != nil {
+		return connectFailed(err)
+	}
+	n.mu.Lock()
+	n.conn = conn
+	n.mu.Unlock()
+	js, err := conn.JetStream()
+	if err != nil {
+		return err
+	}
+	for _, spec := range gatewaySpecs(cfg) {
+		_, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
+		if err != nil {
+			return conn.Explain(missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects))
+		}
+		for _, d := range drifts {
+			if d.Fatal {
+				return usage("%s", d).hint("nats stream edit %s, or set another stream or subject", d.Stream)
+			}
+			log.Debug("stream differs from the configuration; it is used as it is", slog.String("difference", d.String()))
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.js = js
+	return nil
+}
+
+// gatewaySpecs are the streams that pushes go to. Each has to take every type:
+// an event that has no stream would be sent again for ever by WeChat, which
+// then stops pushing for a while.
+func gatewaySpecs(cfg *config.Config) []events.StreamSpec {
+	var specs []events.StreamSpec
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		if !a.Push.Configured() {
+			continue
+		}
+		every := func(subject string) []string {
+			return []string{expandAppID(strings.ReplaceAll(subject, "{type}", "TYPE"), a.AppID)}
+		}
+		input := streamSpec(a, a.Input.Stream, append(config.List{cfg.Gateway.Subject}, a.Input.Subject...), a.Input.Storage)
+		input.Must = every(cfg.Gateway.Subject)
+		input.Output = true // its memory of ids makes WeChat's repeats one event
+		specs = merge(specs, input)
+		if m := cfg.Gateway.Messages; m.Subject != "" {
+			messages := streamSpec(a, m.Stream, config.List{m.Subject}, m.Storage)
+			messages.Must, messages.Output = every(m.Subject), true
+			specs = merge(specs, messages)
+		}
+	}
+	for i := range specs {
+		for j, must := range specs[i].Must {
+			specs[i].Must[j] = strings.ReplaceAll(must, "TYPE", "*")
+		}
+	}
+	return specs
+}
+
+func (n *gatewayNATS) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	n.mu.RLock()
+	js := n.js
+	n.mu.RUnlock()
+	if js == nil {
+		return nil, errNotConnected
+	}
+	return js.PublishMsg(ctx, m, opts...)
+}
+
+func (n *gatewayNATS) IsConnected() bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.js != nil && n.conn.IsConnected()
+}
+
+func (n *gatewayNATS) close() {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.conn != nil {
+		n.conn.Close()
+	}
+}

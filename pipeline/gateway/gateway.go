@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/wechat/push"
+)
+
+// Account is one Official Account that WeChat pushes for.
+type Account struct {
+	Receiver   *push.Receiver
+	OriginalID string // its gh_ id; may be empty
+	// Events and Messages are subjects with {appid} and {type}, which is the
+	// Event or the MsgType. Zero Messages are answered and dropped.
+	Events, Messages events.Template
+}
+
+// Publisher is where pushes are stored: a jetstream.JetStream and its
+// connection, which should have no reconnect buffer, so that a publish fails
+// while it is down.
+type Publisher interface {
+	PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error)
+	IsConnected() bool
+}
+
+// Config is what a gateway needs. Only Accounts, Path and JS have to be there.
+type Config struct {
+	Accounts    []Account
+	Path        string // begins with a slash
+	JS          Publisher
+	Timeout     time.Duration // from a push's first byte to the answer; below WeChat's 5 s. Default 4.5 s
+	MaxBody     int64         // bytes. Default 256 KiB
+	MaxInFlight int           // pushes at a time; the rest is answered 503. Default 5,000
+	Rate        float64       // pushes a second that are taken; the rest is answered 429. 0 is unlimited
+
+	Log    *slog.Logger         // default none
+	Meter  metric.Meter         // default none
+	Tracer trace.TracerProvider // default otel's global one
+}
+
+// The defaults of Config.
+const (
+	DefaultTimeout     = 4500 * time.Millisecond
+	DefaultMaxBody     = 256 << 10
+	DefaultMaxInFlight = 5000
+)
+
+// Gateway takes pushes. It is safe for concurrent use.
+type Gateway struct {
+	cfg      Config
+	byAppID  map[string]*Account
+	byID     map[string]*Account // by OriginalID
+	mux      *http.ServeMux
+	inFlight chan struct{}
+	limit    *rate.Limiter
+	metrics  *metrics
+	tracer   trace.Tracer
+	quiet    quiet
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = DefaultMaxBody
+	}
+	if cfg.MaxInFlight == 0 {
+		cfg.MaxInFlight = DefaultMaxInFlight
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.Meter{}
+	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = otel.GetTracerProvider()
+	}
+	switch {
+	case len(cfg.Accounts) == 0:
+		return nil, errors.New("gateway: no accounts")
+	case cfg.JS == nil:
+		return nil, errors.New("gateway: nowhere to publish to")
+	case cfg.Timeout < 0 || cfg.MaxBody < 0 || cfg.MaxInFlight < 0 || cfg.Rate < 0:
+		return nil, errors.New("gateway: a limit is negative")
+	case !strings.HasPrefix(cfg.Path, "/") || strings.ContainsAny(cfg.Path, "{} \t"):
+		return nil, fmt.Errorf("gateway: path %q: want one such as /wechat", cfg.Path)
+	}
+	g := &Gateway{
+		cfg: cfg, byAppID: make(map[string]*Account), byID: make(map[string]*Account),
+		inFlight: make(chan struct{}, cfg.MaxInFlight),
+		tracer:   cfg.Tracer.Tracer("github.com/wxenrich/wxenrich/pipeline/gateway"),
+	}
+	if cfg.Rate > 0 {
+		g.limit = rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate)))
+	}
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		if a.Receiver == nil || a.Events.String() == "" {
+			return nil, errors.New("gateway: an account has no receiver or no subject")
+		}
+		if g.byAppID[a.Receiver.AppID()] != nil {
+			return nil, fmt.Errorf("gateway: account %s is there twice", a.Receiver.AppID())
+		}
+		g.byAppID[a.Receiver.AppID()] = a
+		if a.OriginalID != "" {
+			if g.byID[a.OriginalID] != nil {
+				return nil, fmt.Errorf("gateway: two accounts have the original id %s", a.OriginalID)
+			}
+			g.byID[a.OriginalID] = a
+		}
+	}
+	var err error
+	if g.metrics, err = newMetrics(cfg.Meter); err != nil {
+		return nil, err
+	}
+	root := strings.TrimSuffix(cfg.Path, "/")
+	g.mux = http.NewServeMux()
+	for _, path := range []string{root + "/{$}", root + "/{appid}"} {
+		g.mux.HandleFunc("GET "+path, g.verify)
+		g.mux.HandleFunc("POST "+path, g.push)
+	}
+	if root != "" { // without the slash at its end: the one that is in the console
+		g.mux.HandleFunc("GET "+root, g.verify)
+		g.mux.HandleFunc("POST "+root, g.push)
+	}
+	return g, nil
+}
+
+// ServeHTTP answers WeChat.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff") // echostr comes from outside
+	w.Header().Set("Cache-Control", "no-store")
+	g.mux.ServeHTTP(w, r)
+}
+
+// account is the one that the path names; nil at the path of all, and an
+// error where there is none of that name.
+func (g *Gateway) account(r *http.Request) (*Account, error) {
+	if appid := r.PathValue("appid"); appid != "" {
+		if a := g.byAppID[appid]; a != nil {
+			return a, nil
+		}
+		return nil, refuse(unknownAccount, "the path names an account that is not configured")
+	}
+	if len(g.cfg.Accounts) == 1 {
+		return &g.cfg.Accounts[0], nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/wxenrich/wxenrich/wechat/push"
+)
+
+// metrics are the gateway's instruments. Labels are accounts and closed sets.
+type metrics struct {
+	pushes   metric.Int64Counter
+	refusals metric.Int64Counter
+	duration metric.Float64Histogram
+}
+
+// bounds of the buckets in seconds, up to WeChat's patience.
+var bounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
+
+func newMetrics(meter metric.Meter) (*metrics, error) {
+	var m metrics
+	var errs [3]error
+	m.pushes, errs[0] = meter.Int64Counter("wxenrich.pushes", metric.WithUnit("{push}"),
+		metric.WithDescription("Pushes that WeChat signed, by outcome."))
+	m.refusals, errs[1] = meter.Int64Counter("wxenrich.pushes.refused", metric.WithUnit("{push}"),
+		metric.WithDescription("Pushes and verifications that were not taken, by reason; appid is empty where none was named."))
+	m.duration, errs[2] = meter.Float64Histogram("wxenrich.push.duration", metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(bounds...),
+		metric.WithDescription("From a push to its answer."))
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("gateway: metrics: %w", err)
+	}
+	return &m, nil
+}
+
+func (m *metrics) take(appid string, o outcome, d time.Duration) {
+	account := attribute.String("appid", appid)
+	m.pushes.Add(context.Background(), 1, metric.WithAttributes(account, attribute.String("outcome", string(o))))
+	m.duration.Record(context.Background(), d.Seconds(), metric.WithAttributes(account))
+}
+
+func (m *metrics) refuse(appid string, reason push.Reason) {
+	m.refusals.Add(context.Background(), 1, metric.WithAttributes(attribute.String("appid", appid), attribute.String("reason", string(reason))))
+}

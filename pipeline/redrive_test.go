@@ -92,7 +92,7 @@ func TestRedriveByReason(t *testing.T) {
 	for name, between := range map[string]time.Duration{"at once": 0, "after the window": longAfter} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n = 10_000
+				const n = 10_000 / min(scale, 8)
 				kv := w.bucket()
 				bodies := []func(int) []byte{
 					func(i int) []byte { return []byte(`{"user":"` + w.acc.OpenID(i) + `"}`) },

@@ -27,7 +27,7 @@ func newDeadCommand(a *app) *cobra.Command {
 their stream until its max_age, and nobody else deals with them.`,
 	}
 	group(c)
-	c.AddCommand(newDeadListCommand(a), newDeadShowCommand(a), newDeadExportCommand(a), newDeadPurgeCommand(a))
+	c.AddCommand(newDeadListCommand(a), newDeadShowCommand(a), newDeadRedriveCommand(a), newDeadExportCommand(a), newDeadPurgeCommand(a))
 	return c
 }
 

@@ -20,6 +20,7 @@ import (
 type followFlags struct {
 	detach bool
 	json   bool
+	silent bool // the command has more to say at the end than the job
 }
 
 func (f *followFlags) register(c *cobra.Command) {
@@ -99,7 +100,7 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		if f.json {
 			return a.printJSON(&j)
 		}
-		fmt.Fprintf(a.out, "%s: %s messages; \"wxenrich %s show %s\" says how far it is\n", j.ID, grouped(uint64(j.Progress.Total)), j.Kind, j.ID)
+		fmt.Fprintf(a.out, "%s: %s messages; \"wxenrich %s show %s\" says how far it is\n", j.ID, grouped(uint64(j.Progress.Total)), commandOf(j.Kind), j.ID)
 		return nil
 	}
 	fmt.Fprintf(a.err, "%s: %s messages\n", j.ID, grouped(uint64(j.Progress.Total)))
@@ -141,6 +142,14 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 	}
 }
 
+// commandOf is the command that lists, resumes and cancels a kind of jobs.
+func commandOf(kind job.Kind) string {
+	if kind == job.Redrive {
+		return "jobs"
+	}
+	return string(kind)
+}
+
 // interrupted pauses a job because whoever watched it has gone.
 func (o *office) interrupted(ctx context.Context, j *job.Job) error {
 	_, err := o.board.ChangeJob(ctx, j.AppID, j.ID, (*job.Job).Pause)
@@ -150,14 +159,16 @@ func (o *office) interrupted(ctx context.Context, j *job.Job) error {
 	if err != nil {
 		return failed("%s goes on, since it could not be paused: %w", j.ID, err)
 	}
-	e := failed("%s is paused", j.ID).hint("wxenrich %s resume %s", j.Kind, j.ID)
+	e := failed("%s is paused", j.ID).hint("wxenrich %s resume %s", commandOf(j.Kind), j.ID)
 	e.code = exitInterrupted
 	return e
 }
 
 // ended says what came of a job.
 func (o *office) ended(a *app, j *job.Job, f followFlags) error {
-	if f.json {
+	if f.silent {
+		fmt.Fprintf(a.err, "%s is %s: %s\n", j.ID, j.State, resultText(j))
+	} else if f.json {
 		if err := a.printJSON(j); err != nil {
 			return err
 		}
@@ -168,9 +179,9 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	case job.Done:
 		return nil
 	case job.Failed:
-		return failed("%s has failed: %s", j.ID, j.Note).hint("once that is mended: wxenrich %s resume %s", j.Kind, j.ID)
+		return failed("%s has failed: %s", j.ID, j.Note).hint("once that is mended: wxenrich %s resume %s", commandOf(j.Kind), j.ID)
 	case job.Paused:
-		return failed("somebody has paused %s", j.ID).hint("wxenrich %s resume %s", j.Kind, j.ID)
+		return failed("somebody has paused %s", j.ID).hint("wxenrich %s resume %s", commandOf(j.Kind), j.ID)
 	}
 	return failed("%s is %s", j.ID, j.State)
 }

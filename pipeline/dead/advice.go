@@ -6,14 +6,14 @@ import (
 )
 
 var meanings = map[events.Reason][2]string{
-	events.Undecodable:   {"the payload is none of the accepted forms, or too large to look at", "mend the producer, or say where it keeps the openid with input.fields; then try it again"},
+	events.Undecodable:   {"the payload is none of the accepted forms, or too large to look at", "mend the producer, or say where it keeps the openid with input.fields; then redrive"},
 	events.WrongAccount:  {"the event names another account than its subject does", "publish it to the other account's subject; then purge it here"},
 	events.InvalidOpenID: {"cannot be an openid, and no call was spent on it", "mend the producer; if the openid is elsewhere in the payload, say where with input.fields and redrive"},
 	events.Rejected:      {"WeChat refuses this openid while it answers for others", "see whether the openid belongs to this account (each has its own); if it does not, purge"},
-	events.Unresolved:    {"no usable answer after every re-check", "try it again once WeChat answers again"},
-	events.TooLarge:      {"the record is larger than the output takes", "raise max_payload, or max_msg_size of the output stream; then try it again"},
-	events.Exhausted:     {"asked alone it kept failing while others succeeded", "look the errcode up in WeChat's documents; then try it again"},
-	events.Crashed:       {"in hand in three crashes of the process", "look at the log of the crashes; try it again with a version that is mended"},
+	events.Unresolved:    {"no usable answer after every re-check", "redrive once WeChat answers again"},
+	events.TooLarge:      {"the record is larger than the output takes", "raise max_payload, or max_msg_size of the output stream; then redrive"},
+	events.Exhausted:     {"asked alone it kept failing while others succeeded", "look the errcode up in WeChat's documents; then redrive"},
+	events.Crashed:       {"in hand in three crashes of the process", "look at the log of the crashes; redrive with a version that is mended"},
 }
 
 // Meaning is what a reason stands for, in one line.

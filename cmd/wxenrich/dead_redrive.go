@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/dead"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+// deadRedriveFlags is what the command line says.
+type deadRedriveFlags struct {
+	deadFlags
+	all, dryRun, each bool
+	rate              float64
+	maxHops           int
+	follow            followFlags
+}
+
+func newDeadRedriveCommand(a *app) *cobra.Command {
+	var f deadRedriveFlags
+	c := &cobra.Command{
+		Use:   "redrive [SEQ…]",
+		Short: "Have dead letters answered again, once their cause is mended",
+		Long: `Has the running replicas answer the events of dead letters again: chosen by
+sequence, reason, errcode or age, or all of them with --all. Each is checked anew
+with the configuration of today. It keeps its identity, so it is answered once;
+its letter is removed when the answer is stored, which is a record or, if it dies
+again, a new letter with one hop more. Letters that were cut, or were redriven
+--max-hops times, are left as they are, and so is what dies meanwhile.
+
+It is a job: the replicas do it, beside live traffic and below it, inside
+quota.bulk_share; "wxenrich jobs" lists, pauses and cancels it. Ctrl-C pauses it;
+the same command goes on. --dry-run says what it would take and begins nothing.
+Exit code 3 when there is nothing to redrive.`,
+		Example: `  wxenrich dead redrive --reason undecodable --dry-run
+  wxenrich dead redrive --code 40003 --since 2d --rate 50 --detach
+  wxenrich dead redrive 1 3 --dry-run --json`,
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), a, args) },
+	}
+	f.register(a, c)
+	flags := c.Flags()
+	flags.BoolVar(&f.all, "all", false, "all that are there")
+	flags.Float64Var(&f.rate, "rate", 0, "letters a second at most; 0 is as many as live traffic leaves room for")
+	flags.IntVar(&f.maxHops, "max-hops", 5, "leave letters that were redriven so often already")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what it would take, and begin nothing")
+	flags.BoolVar(&f.each, "each", false, "at the end, say what became of each letter; with --json one in a line")
+	f.follow.register(c)
+	return c
+}
+
+func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error {
+	switch {
+	case f.rate < 0:
+		return usage("--rate %g: want 0 or more", f.rate)
+	case f.maxHops < 1:
+		return usage("--max-hops %d: want 1 or more", f.maxHops)
+	case f.each && f.follow.detach:
+		return usage("--each, --detach: want one of them")
+	}
+	asked := fmt.Sprintf("seqs=%s reasons=%s codes=%v since=%s until=%s all=%t", strings.Join(args, ","), strings.Join(f.reasons, ","), f.codes, f.since, f.until, f.all)
+	return a.withJobs(ctx, f.nats, "dead redrive", func(o *office) error {
+		account, err := oneAccount(o.cfg, f.appid)
+		if err != nil {
+			return err
+		}
+		f.appid = account.AppID // a job is one account's
+		return f.withDead(ctx, a, "dead redrive", args, func(ctx context.Context, m *morgue) error {
+			if chosen := m.sel; !f.all {
+				if chosen.AppID = ""; chosen.All() {
+					return usage("which letters?").hint("name them by sequence, --reason, --code, --since or --until; --all for all of them")
+				}
+			}
+			if j, ok, err := f.unfinished(o, account, asked); err != nil || ok && !f.dryRun {
+				if err == nil {
+					fmt.Fprintf(a.err, "going on with %s, which asks for the same\n", j.ID)
+					err = o.resume(ctx, a, j, f.follow)
+				}
+				return err
+			}
+			found, err := f.look(ctx, m, account)
+			if err != nil {
+				return err
+			}
+			if f.dryRun {
+				return found.print(a, f.follow.json)
+			}
+			if found.Again == 0 {
+				return nothing("none of the %s letters can be tried again", grouped(found.Letters))
+			}
+			j, err := f.job(ctx, o, m, account, found)
+			if err != nil {
+				return err
+			}
+			j.Spec.Asked = asked
+			return f.redrive(ctx, o, m, j, found)
+		})
+	})
+}
+
+// unfinished is a redrive of the account that is not over: the same goes on,
+// and beside another none is begun, or a letter might be in two hands.
+func (f *deadRedriveFlags) unfinished(o *office, account *config.Account, asked string) (job.Job, bool, error) {
+	for _, j := range o.board.Jobs(account.AppID) {
+		if j.Kind != job.Redrive || j.Over() || j.Lane != account.Resolve().Durable {
+			continue
+		}
+		if j.Spec.Asked == asked {
+			return j, true, nil
+		}
+		if !f.dryRun {
+			return j, false, failed("%s is not finished (%s)", j.ID, j.State).hint("wxenrich jobs resume %s", j.ID).hint("or: wxenrich jobs cancel %s", j.ID)
+		}
+	}
+	return job.Job{}, false, nil
+}
+
+// redriveFound is what there is to redrive.
+type redriveFound struct {
+	AppID   string       `json:"appid"`
+	Letters uint64       `json:"letters"`
+	Left    uint64       `json:"left"`            // cut, or redriven too often
+	Again   uint64       `json:"again"`           // to be tried again
+	Dying   uint64       `json:"dying,omitempty"` // of these, those that would die again without a call
+	OpenIDs int          `json:"openids"`
+	Calls   int          `json:"calls"`
+	Groups  []dead.Group `json:"groups"`
+
+	first, last *dead.Letter
+	again       []dead.Letter // without their bodies
+}
+
+// look reads the letters as a redrive would, and asks nobody.
+func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.Account) (*redriveFound, error) {
+	out := &redriveFound{AppID: account.AppID}
+	groups, people := dead.Groups{}, map[string]struct{}{}
+	decoder := m.decoder(account.AppID)
+	_, err := m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
+		out.Letters++
+		if !l.Redrivable(f.maxHops) {
+			out.Left++
+			return true
+		}
+		out.Again++
+		groups.Add(l)
+		e, err := l.Event(decoder)
+		switch {
+		case err != nil:
+			out.Dying++
+		case !strings.EqualFold(e.Type, "unsubscribe"):
+			people[e.OpenID] = struct{}{}
+		}
+		kept := *l
+		kept.Message.Data, kept.Message.Header = nil, nil
+		if out.first == nil {
+			out.first = &kept
+		}
+		if out.last = &kept; f.each {
+			out.again = append(out.again, kept)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	if out.Letters == 0 {
+		return nil, m.none()
+	}
+	out.OpenIDs, out.Groups = len(people), groups.List()
+	out.Calls = (len(people) + account.Batch.Size - 1) / account.Batch.Size
+	return out, nil
+}
+
+// print says what a redrive would take.
+func (r *redriveFound) print(a *app, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(r)
+	}
+	screen := term.Of(a.out, a.getenv)
+	if err := printGroups(screen, r.Groups, time.Now()); err != nil {
+		return err
+	}
+	return screen.Pairs([][2]string{
+		{"would redrive", grouped(r.Again) + " dead letters"},
+		{"left as they are", orNothing(int64(r.Left))},
+		{"die again at once", orNothing(int64(r.Dying))},
+		{"openids", grouped(uint64(r.OpenIDs))},
+		{"API calls", grouped(uint64(r.Calls)) + ", if none fails"},
+	})
+}
+
+// job is what the replicas are to do.
+func (f *deadRedriveFlags) job(ctx context.Context, o *office, m *morgue, account *config.Account, found *redriveFound) (job.Job, error) {
+	p := m.places[0]
+	stream, err := o.js.Stream(ctx, p.Stream)
+	if err != nil {
+		return job.Job{}, err
+	}
+	info := stream.CachedInfo()
+	if info.Config.DenyDelete {
+		return job.Job{}, failed("stream %s denies the removal of messages, so a letter would stay beside its answer", p.Stream).
+			hint("publish the events again instead: \"wxenrich dead export\" has them")
+	}
+	j := newJob(job.Redrive, account, time.Now())
+	j.Range = job.Range{Stream: p.Stream, Born: info.Created, Subjects: p.Subjects, From: found.first.Seq, To: found.last.Seq}
+	j.Spec = job.Spec{Rate: f.rate, Letters: &job.Letters{Selection: m.sel, MaxHops: f.maxHops, Oldest: found.first.Stored}}
+	total, err := pipeline.CountRange(ctx, o.js, j.Range)
+	j.Progress.Total = int64(total)
+	return j, err
+}
+
+// redrive sees the job through, and says what became of the letters.
+func (f *deadRedriveFlags) redrive(ctx context.Context, o *office, m *morgue, j job.Job, found *redriveFound) error {
+	follow := f.follow
+	follow.silent = f.each
+	if err := o.begin(ctx, m.app, j, true, follow); err != nil || !f.each {
+		return err
+	}
+	records := dead.Place{Stream: expandAppID(o.cfg.Output.Stream, j.AppID), Subjects: []string{subjectFilter(o.cfg.Output.Subject, "{appid}", j.AppID)}}
+	letters := dead.Place{Stream: j.Range.Stream, Subjects: []string{subjectFilter(o.cfg.Dead.Subject, "{appid}", j.AppID)}}
+	outcomes, err := dead.Outcomes(ctx, o.js, []dead.Place{letters, records}, found.first.Stored, found.again)
+	if err != nil {
+		return err
+	}
+	if f.follow.json {
+		for i := range outcomes {
+			if err := m.app.printJSON(&outcomes[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows := make([][]string, 0, len(outcomes))
+	for _, x := range outcomes {
+		where := unknownCell
+		if x.Seq != 0 {
+			where = fmt.Sprintf("%s %d", x.Stream, x.Seq)
+		}
+		rows = append(rows, []string{fmt.Sprint(x.Letter), x.EventID, strings.ReplaceAll(x.Result, "_", " "), where, strings.TrimSpace(string(x.Reason) + " " + x.Code)})
+	}
+	return term.Of(m.app.out, m.app.getenv).Table([]string{"letter", "event", "became", "where", "why"}, slices.Clip(rows))
+}

@@ -67,6 +67,9 @@ func (l *loop) next(now time.Time) time.Time {
 		l.nextOfHold(sooner)
 		return at
 	}
+	if l.stopping() {
+		return at // what is left waits for the tap to close, and for nothing that is due
+	}
 	if l.doubts {
 		sooner(now.Add(repaceEvery / 10))
 	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && l.mayBegin(now) {

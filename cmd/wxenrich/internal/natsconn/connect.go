@@ -52,10 +52,12 @@ func Connect(ctx context.Context, s Settings, name string) (*Conn, error) {
 	return connect(ctx, s, name)
 }
 
-// ConnectPublisher is Connect without a reconnect buffer: while the connection
-// is down a publish fails, instead of leaving hours later.
+// ConnectPublisher is Connect for answers, none of which may leave hours late.
+// Without a reconnect buffer a publish fails while the connection is down; and
+// the connection breaks when the process has stood still. The latter is not for
+// an embedded server, which stands still with it.
 func ConnectPublisher(ctx context.Context, s Settings, name string) (*Conn, error) {
-	return connect(ctx, s, name, nats.ReconnectBufSize(-1))
+	return connect(ctx, s, name, nats.ReconnectBufSize(-1), fenced)
 }
 
 func connect(ctx context.Context, s Settings, name string, more ...nats.Option) (*Conn, error) {

@@ -82,7 +82,7 @@ func (l *loop) bindTo(b binding) {
 	}
 	l.upTo = b.upTo
 	l.highest = max(l.highest, b.raise)
-	l.past = new(lookBack) // what was known may be of another stream
+	l.past.Store(new(lookBack)) // what was known may be of another stream
 }
 
 // rebindPause is the wait before a durable that is lost is looked for again.

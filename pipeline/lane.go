@@ -53,7 +53,8 @@ type Lane struct {
 	renewed func() bool
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
-	places  atomic.Pointer[[]place] // where answers are; nil while it is not known
+	places  atomic.Pointer[[]place]  // where answers are; nil while it is not known
+	past    atomic.Pointer[lookBack] // which events have an answer
 	decoder events.Decoder
 
 	ackWait  atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's

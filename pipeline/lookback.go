@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,8 +22,9 @@ import (
 // have answered. See pipeline/adr/0004.
 //
 // Its memory is bounded: it knows the events of one range of sequences, and
-// reads again for another range.
+// reads again for another range. A lane has one, and takes turns.
 type lookBack struct {
+	mu     sync.Mutex
 	js     jetstream.JetStream
 	replay string // the generation of answers that counts; empty is the live one
 	hops   bool   // of all generations, and how many redrives led to each
@@ -46,6 +48,9 @@ const (
 	lookBackSpan = 1 << 18
 	// lookBackMargin is for clocks that differ.
 	lookBackMargin = 10 * time.Second
+	// lookBackPatience is how long a chunk may take: the server is there, and
+	// busy. To give up is to begin anew.
+	lookBackPatience = 15 * time.Second
 	// lookBackChunk is how many headers are asked for at once.
 	lookBackChunk = 2_000
 )
@@ -101,28 +106,37 @@ func (b *lookBack) window() time.Duration {
 }
 
 // covers reports whether what is known answers for an event: it is in the
-// range, was read far enough back, and recently enough that the server knows
-// every answer stored since.
-func (b *lookBack) covers(now time.Time, seq uint64, since time.Time) bool {
-	return b.known != nil && seq >= b.from && seq < b.to && !since.Before(b.since) && now.Sub(b.at) < b.window()/2
+// range, and was read far enough back.
+func (b *lookBack) covers(seq uint64, since time.Time) bool {
+	return b.known != nil && seq >= b.from && seq < b.to && !since.Before(b.since)
 }
+
+// fresh reports whether the server knows by their ids all answers that were
+// stored since the reading.
+func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.at, now) < b.window()/4 }
 
 // read reads the answers' headers from a time on, for the range that begins at
 // a sequence.
 func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
-	b.known = nil
-	known := make(map[uint64]uint8)
+	b.from, b.to, b.since, b.known = from, from+lookBackSpan, since, nil
+	return b.readFrom(ctx, since, make(map[uint64]uint8))
+}
+
+// readOn reads what was stored since the last reading.
+func (b *lookBack) readOn(ctx context.Context) error { return b.readFrom(ctx, b.at.Round(0), b.known) }
+
+func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint64]uint8) error {
 	at := time.Now()
 	for _, p := range b.places {
-		if err := b.readPlace(ctx, p, from, since, known); err != nil {
+		if err := b.readPlace(ctx, p, since, known); err != nil {
 			return fmt.Errorf("answers on %s: %w", p.stream, err)
 		}
 	}
-	b.from, b.to, b.since, b.at, b.known = from, from+lookBackSpan, since, at, known
+	b.at, b.known = at, known
 	return nil
 }
 
-func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since time.Time, known map[uint64]uint8) error {
+func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, known map[uint64]uint8) error {
 	since = since.Add(-lookBackMargin)
 	c, err := b.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
 		Description:       "wxenrich looks back",
@@ -142,7 +156,7 @@ func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since ti
 	// What comes later is within the duplicate window.
 	for left := c.CachedInfo().NumPending; left > 0; {
 		n := min(left, lookBackChunk)
-		batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(requestTimeout))
+		batch, err := c.Fetch(int(n), jetstream.FetchMaxWait(lookBackPatience))
 		if err != nil {
 			return err
 		}
@@ -150,7 +164,7 @@ func (b *lookBack) readPlace(ctx context.Context, p place, from uint64, since ti
 		for msg := range batch.Messages() {
 			got++
 			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
-			if err == nil && (b.hops || replay == b.replay) && src.Seq >= from && src.Seq < from+lookBackSpan {
+			if err == nil && (b.hops || replay == b.replay) && src.Seq >= b.from && src.Seq < b.to {
 				hash, hop := sourceHash(&src, replay), uint8(recordHop)
 				if letter {
 					hop = hopOf(msg.Headers())

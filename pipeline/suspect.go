@@ -15,7 +15,6 @@ import (
 type repeats struct {
 	suspects []*delivery // whose answer has to be looked for
 	upTo     uint64      // nothing above has been taken before this binding
-	past     *lookBack   // with the goroutine that looks, while there is one
 	looking  bool
 	cleaned  chan []*delivery
 }
@@ -49,11 +48,11 @@ func (l *loop) clearSuspects() {
 		return
 	}
 	l.looking = true
-	ds, past := l.suspects, l.past
+	ds := l.suspects
 	l.suspects = nil
 	c := contexts{stop: l.period.ctx, abort: l.c.abort}
 	go func() {
-		l.lookFor(c, past, l.readMark(), ds)
+		l.lookFor(c, l.readMark(), ds)
 		l.buryAnswered(c.abort, ds)
 		l.cleaned <- ds
 	}()
@@ -81,11 +80,15 @@ func (l *loop) cleared(ds []*delivery) {
 
 // lookFor finds out which of the deliveries have an answer. It tries until it
 // knows or the lane stops.
-func (l *Lane) lookFor(c contexts, b *lookBack, mark water.Mark, ds []*delivery) {
+func (l *Lane) lookFor(c contexts, mark water.Mark, ds []*delivery) {
+	b := l.past.Load()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	slices.SortFunc(ds, func(x, y *delivery) int { return cmp.Compare(x.event.Source.Seq, y.event.Source.Seq) })
 	pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
+	asked := time.Now()
 	for i := 0; i < len(ds); {
-		answered, err := l.lookForOne(c.abort, b, mark, ds[i])
+		answered, err := l.lookForOne(c.abort, b, mark, ds[i], asked)
 		switch {
 		case err != nil:
 			l.log.Warn("cannot look for answers that may be there already; the events wait", slog.Any("error", err))
@@ -102,7 +105,7 @@ func (l *Lane) lookFor(c contexts, b *lookBack, mark water.Mark, ds []*delivery)
 	}
 }
 
-func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *delivery) (answered bool, err error) {
+func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *delivery, asked time.Time) (answered bool, err error) {
 	src := &d.event.Source
 	if b.places == nil {
 		if err := l.locate(ctx, b); err != nil {
@@ -119,17 +122,19 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *
 	} else if now.Sub(since) <= l.trusted() {
 		return false, nil // whatever was stored since is known by its id
 	}
-	if !b.covers(now, src.Seq, since) {
+	switch {
+	case !b.covers(src.Seq, since):
 		l.stats.lookBacks.Add(1)
 		from := src.Seq
 		if l.redrives() { // letters are not in the order of their events
 			from -= min(from, lookBackSpan/2)
 		}
-		if err := b.read(ctx, from, since); err != nil {
-			return false, err
-		}
+		err = b.read(ctx, from, since)
+	case b.at.Before(asked) && !b.fresh(now): // else whoever publishes looks once more if it takes long
+		l.stats.lookBacks.Add(1)
+		err = b.readOn(ctx)
 	}
-	return b.answered(d), nil
+	return err == nil && b.answered(d), err
 }
 
 // locate makes sure that it is known where answers are.
@@ -151,34 +156,53 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 // dropRepeats acks those whose answer is on the output already, and returns the
 // others. It is for answers that were in hand for longer than the output knows
 // an id: the process stood still, or the output was away, and the event may
-// have gone to another replica.
+// have gone to another replica. What it cannot find out about, because the lane
+// stops, is not to be published, and stays unsettled.
 func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	trusted := l.trusted()
 	if trusted == 0 {
 		trusted = time.Duration(l.ackWait.Load()) // nobody has had to know yet
 	}
 	now := time.Now()
-	late := func(a answer) bool { return now.Sub(a.delivery.taken) > trusted }
-	if !slices.ContainsFunc(answers, late) {
+	var late []*delivery
+	for _, a := range answers {
+		if elapsed(a.delivery.taken, now) > trusted {
+			late = append(late, a.delivery)
+		}
+	}
+	if len(late) == 0 {
 		return answers
 	}
-	var ds []*delivery
-	for _, a := range answers {
-		if a.delivery.found = foundNothing; late(a) {
-			ds = append(ds, a.delivery)
+	// Nobody had answered when it was taken, or it would not have been looked up.
+	// Groups of about the same time share a reading.
+	first := slices.MinFunc(late, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken
+	mark := water.Mark{Steps: []water.Step{{At: first.Round(0).Truncate(lookBackMargin)}}}
+	for range 3 { // what is found out may be old by then, but to read on is quick
+		for _, d := range late {
+			d.found = foundNothing
+		}
+		began := time.Now()
+		l.lookFor(c, mark, late)
+		if elapsed(began, time.Now()) <= trusted/2 {
+			break
 		}
 	}
-	// Nobody had answered when it was taken, or it would not have been looked up.
-	mark := water.Mark{Steps: []water.Step{{At: slices.MinFunc(ds, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken}}}
-	l.lookFor(c, new(lookBack), mark, ds)
-	l.buryAnswered(c.abort, ds)
+	l.buryAnswered(c.abort, late)
 	return slices.DeleteFunc(answers, func(a answer) bool {
-		if a.delivery.found != foundAnswer {
+		if !slices.Contains(late, a.delivery) {
 			return false
 		}
-		a.delivery.settled = true
-		_ = a.delivery.msg.Ack()
-		l.stats.repeats.Add(1)
-		return true
+		if a.delivery.found == foundAnswer {
+			a.delivery.settled = true
+			_ = a.delivery.msg.Ack()
+			l.stats.repeats.Add(1)
+		}
+		return a.delivery.found != foundNone
 	})
+}
+
+// elapsed is the time between, by the clock that says more: the monotonic one
+// stands still while a machine is suspended, the other may be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }

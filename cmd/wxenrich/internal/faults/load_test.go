@@ -112,6 +112,15 @@ func (l *load) number(id string) int {
 	return i
 }
 
+// somebody is one of those whose event becomes a record.
+func (w *world) somebody(l *load) string {
+	for {
+		if e := l.mix.Event(w.between(0, l.n-1)); e.Want == traffic.Following {
+			return e.OpenID
+		}
+	}
+}
+
 // pause waits, unless ctx ends.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

@@ -39,6 +39,8 @@ type world struct {
 	login    atomic.Pointer[func()] // called before a token is handed out
 	network  *link                  // between the service and the first server
 	settings map[string]string      // of the service, as environment variables
+	environ  []string               // more of its variables
+	poison   string                 // openid of somebody whose events end the process
 	js       jetstream.JetStream    // of the test, over links of its own
 }
 
@@ -106,7 +108,7 @@ func newWorld(t *testing.T, servers int, settings map[string]string) *world {
 // in fault_on.go of pipeline, if that is not empty.
 func (w *world) replica(at string) *process {
 	w.t.Helper()
-	environ := []string{"WX_SECRET=" + secret, "FAULT_AT=" + at}
+	environ := append([]string{"WX_SECRET=" + secret, "FAULT_AT=" + at}, w.environ...)
 	for k, v := range w.settings {
 		environ = append(environ, "WXENRICH_"+k+"="+v)
 	}

@@ -69,6 +69,7 @@ func (l *Lane) unsubscribed(d *delivery) answer {
 
 // answerPlain answers those of whom nobody has to be asked.
 func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
+	defer l.dying(func() []*delivery { return ds })
 	answers := make([]answer, 0, len(ds))
 	for _, d := range ds {
 		switch {

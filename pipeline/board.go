@@ -94,7 +94,7 @@ func (b *Board) Close() {
 }
 
 func (b *Board) watch(ctx context.Context) (jetstream.KeyWatcher, error) {
-	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindScout + ".>", kindMark + ".>", kindQuota + ".>", kindJob + ".>"})
+	return b.kv.WatchFiltered(ctx, []string{kindHold + ".>", kindKnown + ".>", kindScout + ".>", kindMark + ".>", kindCrash + ".>", kindQuota + ".>", kindJob + ".>"})
 }
 
 // lifeShift leaves more revisions than a bucket will ever have.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -25,6 +26,10 @@ type delivery struct {
 	pending    uint64 // how many events the durable had left behind it
 	deliveries uint64 // how often it was delivered, as far as the server remembers
 
+	sealed  bool // it may end the process, and is not decoded yet
+	opened  bool // it is or was handled in spite of that
+	crashes int  // it was in hand in so many
+
 	taken time.Time // when it came into our hands
 	found found     // whether it has an answer already
 
@@ -43,34 +48,37 @@ const (
 	foundAnswer
 )
 
-// newDelivery decodes a message. An input that cannot be decoded is a delivery
-// like any other: it has an answer too.
-func newDelivery(dec *events.Decoder, msg jetstream.Msg) (*delivery, error) {
+// newDelivery is a message that is not decoded yet.
+func newDelivery(msg jetstream.Msg) (*delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err
 	}
 	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered}
-	return d, d.decode(dec, events.Message{
-		Source: events.Source{
-			Stream:  meta.Stream,
-			Seq:     meta.Sequence.Stream,
-			Time:    meta.Timestamp,
-			Subject: msg.Subject(),
-		},
-		Header: msg.Headers(),
-		Data:   msg.Data(),
-	})
+	d.event.Source = events.Source{
+		Stream:  meta.Stream,
+		Seq:     meta.Sequence.Stream,
+		Time:    meta.Timestamp,
+		Subject: msg.Subject(),
+	}
+	return d, nil
 }
 
-// decode reads the event of a message.
-func (d *delivery) decode(dec *events.Decoder, m events.Message) (err error) {
-	d.event, err = dec.Decode(m)
-	if rejection, ok := errors.AsType[*events.Rejection](err); ok {
-		d.rejection = rejection
-		return nil
+// decode reads the event. One that cannot be decoded is a delivery like any
+// other: it has an answer too.
+func (d *delivery) decode(dec *events.Decoder) {
+	var err error
+	d.event, err = dec.Decode(d.original())
+	d.rejection, _ = errors.AsType[*events.Rejection](err) // it is never another one
+}
+
+// label reads what a dead letter needs of an event, and nothing of its body.
+func (d *delivery) label(dec *events.Decoder) {
+	m := events.Message{Source: d.event.Source}
+	if id := d.original().Header.Get(events.HeaderMsgID); id != "" {
+		m.Header = nats.Header{events.HeaderMsgID: {id}}
 	}
-	return err
+	d.event, _ = dec.Decode(m) // no openid in it
 }
 
 // handBack gives the message to whoever pulls next, this replica included. An

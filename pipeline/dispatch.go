@@ -18,6 +18,7 @@ const (
 func (l *loop) dispatch(now time.Time) {
 	defer l.crowdRoom()
 	l.clearSuspects()
+	l.turnQuarantine()
 	if len(l.plain) > 0 && l.settles < plainSettles {
 		l.settles++
 		plain := l.plain

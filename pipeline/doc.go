@@ -20,7 +20,8 @@
 // The parts that decide something are data: package internal/batch gathers by
 // openid, internal/split finds a refused openid, internal/match checks an
 // answer, internal/pace says when a batch closes and how often to call,
-// internal/quota what is left of the day. They read no clock and touch no
+// internal/quota what is left of the day, internal/strike which event was in
+// hand when processes died. They read no clock and touch no
 // network.
 //
 // # Guarantees

@@ -64,6 +64,8 @@ type verdict struct {
 // work looks up one group and settles what gets an answer. It runs on its own
 // goroutine and owns the items until the loop has its outcome.
 func (l *Lane) work(c contexts, items []*item) (o outcome) {
+	defer l.dying(func() []*delivery { return waiters(items) })
+	poison(items)
 	if items[0].State.charge != nil { // alone, as all who are charged
 		l.try(c, items[0], &o)
 		return o

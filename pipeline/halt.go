@@ -94,6 +94,7 @@ func (l *loop) noticed() {
 		l.life, l.may, l.notedAt = life, 0, time.Time{}
 	}
 	l.learnSpent(time.Now())
+	l.learnCrashes()
 	if l.announcing || l.probing || l.stopping() {
 		return // what comes of it is newer
 	}

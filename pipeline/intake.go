@@ -82,30 +82,37 @@ func (l *loop) admit(now time.Time, d *delivery) {
 		l.suspects = append(l.suspects, d)
 		return
 	}
-	l.route(now, d)
+	l.enter(now, d)
 }
 
 // route brings an event to where its answer comes from.
 func (l *loop) route(now time.Time, d *delivery) {
+	if k, ask := l.sort(now, d); ask {
+		l.batch.Add(now, k, d)
+	}
+}
+
+// sort says what has to be asked for an event; false if nothing.
+func (l *loop) sort(now time.Time, d *delivery) (k key, ask bool) {
 	if l.leavesOut(d) {
-		return
+		return k, false
 	}
 	if d.rejection != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
 		l.plain = append(l.plain, d)
-		return
+		return k, false
 	}
 	if d.refused = l.refused.get(now, d.event.OpenID); d.refused != nil {
 		l.stats.saved.Add(1)
 		l.plain = append(l.plain, d)
-		return
+		return k, false
 	}
-	k := key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
+	k = key{openid: d.event.OpenID, lang: l.langOf(&d.event)}
 	d.known = l.remembered(d, k)
 	if d.known != nil && !l.batch.Has(k) { // else a newer answer is on its way
 		l.stats.saved.Add(1)
 		l.plain = append(l.plain, d)
-		return
+		return k, false
 	}
 	l.langs = l.langs || k.lang != l.cfg.Lang
-	l.batch.Add(now, k, d)
+	return k, true
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
+	"github.com/wxenrich/wxenrich/pipeline/internal/strike"
 )
 
 // Deps is what a lane works with. Several lanes may share all of it but WeChat.
@@ -53,8 +54,9 @@ type Lane struct {
 	renewed func() bool
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
-	places  atomic.Pointer[[]place]  // where answers are; nil while it is not known
-	past    atomic.Pointer[lookBack] // which events have an answer
+	places  atomic.Pointer[[]place]     // where answers are; nil while it is not known
+	past    atomic.Pointer[lookBack]    // which events have an answer
+	crashes atomic.Pointer[strike.Book] // which events were in hand in one; nil if none is known
 	decoder events.Decoder
 
 	ackWait  atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's

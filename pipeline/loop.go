@@ -38,6 +38,7 @@ type loop struct {
 
 	repeats
 	tide
+	quarantine
 	quotaWatch
 	expiryWatch
 	rangeWatch
@@ -92,6 +93,7 @@ func newLoop(l *Lane, b binding, c contexts) *loop {
 		timer:       time.NewTimer(0),
 		repeats:     repeats{cleaned: make(chan []*delivery, 1)},
 		tide:        tide{risen: make(chan uint64, 1)},
+		quarantine:  quarantine{opened: make(chan []*delivery, 1)},
 		expiryWatch: expiryWatch{dated: make(chan struct{}, 1)},
 		rangeWatch:  newRangeWatch(l.task, now),
 	}
@@ -137,6 +139,8 @@ func (l *loop) run() {
 			l.noting = false
 		case ds := <-l.cleaned:
 			l.cleared(ds)
+		case group := <-l.opened:
+			l.unseal(group)
 		case may := <-l.risen:
 			l.risenTo(may)
 		case ok := <-l.read:
@@ -169,7 +173,7 @@ func (l *loop) resting() bool { return l.held != nil || l.stopping() }
 
 // idle reports whether no goroutine works for the lane.
 func (l *loop) idle() bool {
-	return l.calls == 0 && l.settles == 0 && !l.probing && !l.announcing && !l.binding && !l.marking && !l.noting && !l.dating && !l.looking && !l.rising && !l.reading && !l.telling && !l.checking
+	return l.calls == 0 && l.settles == 0 && !l.probing && !l.announcing && !l.binding && !l.marking && !l.noting && !l.dating && !l.looking && !l.rising && !l.writing && !l.reading && !l.telling && !l.checking
 }
 
 // settled takes a group's outcome.
@@ -227,6 +231,7 @@ func (l *loop) release(ds []*delivery) []*delivery {
 	return slices.DeleteFunc(ds, func(d *delivery) bool {
 		if d.settled {
 			l.hand.remove(d)
+			l.left(d)
 		}
 		return d.settled
 	})

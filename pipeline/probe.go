@@ -85,6 +85,9 @@ func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
 	var people []string
 	for msg := range batch.Messages() {
 		if d, err := l.newDelivery(msg); err == nil {
+			if !l.watched(d) {
+				d.decode(&l.decoder)
+			}
 			if d.rejection == nil && events.ValidOpenID(d.event.OpenID) {
 				people = append(people, d.event.OpenID)
 			}

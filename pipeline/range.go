@@ -83,6 +83,7 @@ func (l *loop) leavesOut(d *delivery) bool {
 	}
 	l.hand.remove(d)
 	d.settled = true
+	l.left(d)
 	_ = d.msg.Ack()
 	l.stats.skipped.Add(1)
 	return true

@@ -36,7 +36,8 @@ func (l *Lane) exhume(msg jetstream.Msg) (*delivery, error) {
 		d.left = true
 		return d, nil
 	}
-	return d, d.decode(&l.decoder, letter.Message)
+	d.event.Source = letter.Message.Source
+	return d, nil
 }
 
 // generation is the replay id of a delivery's answer.

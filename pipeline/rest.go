@@ -50,8 +50,9 @@ func (l *loop) rest() {
 	l.handBack(l.plain)
 	l.handBack(l.suspects)
 	l.handBack(l.unmarked)
+	l.handBack(l.inside)
 	l.unwanted()
-	l.ready, l.later, l.plain, l.suspects, l.unmarked = nil, nil, nil, nil, nil
+	l.ready, l.later, l.plain, l.suspects, l.unmarked, l.inside = nil, nil, nil, nil, nil, nil
 }
 
 // unwanted hands back what came when nothing was to be taken any more.
@@ -63,6 +64,7 @@ func (l *loop) unwanted() {
 func (l *loop) handBack(ds []*delivery) {
 	for _, d := range ds {
 		l.hand.remove(d)
+		l.left(d)
 		d.handBack()
 	}
 	l.stats.handedBack.Add(int64(len(ds)))

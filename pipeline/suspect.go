@@ -70,7 +70,7 @@ func (l *loop) cleared(ds []*delivery) {
 			_ = d.msg.Ack() // one that is lost shows as another redelivery
 			l.stats.repeats.Add(1)
 		case foundNone:
-			l.route(now, d)
+			l.enter(now, d)
 		default:
 			l.suspects = append(l.suspects, d)
 		}

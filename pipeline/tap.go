@@ -68,6 +68,8 @@ type reader struct {
 	next request // asked for when half of that has come, so that the server need not wait
 	got  int     // since then
 
+	reading *delivery // the latest that was decoded here
+
 	last time.Time // when something came; at first when the tap was opened
 	more bool      // the durable had events behind that, as far as we know
 }
@@ -107,6 +109,7 @@ func (r *reader) ask() (request, error) {
 // loop looks what is there then.
 func (r *reader) run() {
 	defer close(r.out)
+	defer r.lane.dying(func() []*delivery { return []*delivery{r.reading} })
 	conn := r.lane.js.Conn()
 	status := conn.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer conn.RemoveStatusListener(status)
@@ -212,6 +215,10 @@ func (r *reader) deliver(msg jetstream.Msg) {
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
 		return
+	}
+	if d.sealed = r.lane.watched(d); !d.sealed {
+		r.reading = d
+		d.decode(&r.lane.decoder)
 	}
 	r.out <- d
 	r.last, r.more = time.Now(), d.pending > 0

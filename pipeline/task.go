@@ -53,12 +53,12 @@ func (t *task) begun() time.Time {
 	return t.since
 }
 
-// newDelivery makes of a message what is to be answered.
+// newDelivery makes of a message what is to be answered. It is not decoded yet.
 func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
 	if l.redrives() {
 		return l.exhume(msg)
 	}
-	return newDelivery(&l.decoder, msg)
+	return newDelivery(msg)
 }
 
 // remembered is an answer that serves an event of a person too; nil if there is

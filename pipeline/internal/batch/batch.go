@@ -58,6 +58,18 @@ func (b *Batcher[K, V, S]) Add(now time.Time, k K, v V) {
 	}
 }
 
+// Alone makes an item for v and takes it at once. It returns nil if somebody
+// waits for key k already; then v waits with them.
+func (b *Batcher[K, V, S]) Alone(now time.Time, k K, v V) *Item[K, V, S] {
+	if b.Has(k) {
+		b.Add(now, k, v)
+		return nil
+	}
+	it := &Item[K, V, S]{Key: k, Since: now, Waiters: []V{v}, taken: true}
+	b.items[k] = it
+	return it
+}
+
 // Has reports whether somebody waits for key k, open or taken.
 func (b *Batcher[K, V, S]) Has(k K) bool {
 	_, ok := b.items[k]

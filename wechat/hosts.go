@@ -28,7 +28,6 @@ type Hosts struct {
 
 	mu       sync.Mutex
 	failover failover
-	cause    error // why a host was left last
 }
 
 // HostChange says that calls are answered by another host than before.
@@ -41,6 +40,7 @@ type host struct {
 	base   string // scheme, host and perhaps a path, with no slash at its end
 	name   string // host and perhaps port
 	server []attribute.KeyValue
+	cause  error // why it was left last; under the mutex
 }
 
 // NewHosts returns the hosts of these base URLs, each as [Config].BaseURL.
@@ -94,12 +94,12 @@ func (h *Hosts) ended(ctx context.Context, c choice, err error, now time.Time) {
 	v := judge(ctx, err)
 	h.mu.Lock()
 	if v == failed && c.turn == h.failover.turn && !c.probe {
-		h.cause = err
+		h.all[c.host].cause = err
 	}
 	from, moved := h.failover.ended(c, v, now)
 	change := HostChange{From: h.all[from].name, To: h.all[c.host].name}
 	if c.host != 0 {
-		change.Err = h.cause
+		change.Err = h.all[from].cause
 	}
 	h.mu.Unlock()
 	if moved && h.onChange != nil {

@@ -1,6 +1,7 @@
 package wechat_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -98,6 +99,53 @@ func TestHosts(t *testing.T) {
 		}
 	})
 }
+
+// TestHostChangeSaysHowTheFormerFailed has the first two of three hosts fail in
+// different ways before the third answers, and then the third.
+func TestHostChangeSaysHowTheFormerFailed(t *testing.T) {
+	t.Parallel()
+	sim := wechattest.New()
+	acc := sim.AddAccount(wechattest.AccountConfig{AppID: appid, Secret: secret, Followers: 10})
+	rt, stop := sim.Serve()
+	defer stop()
+	fails := map[string]string{"one": "refused", "two": "unreachable"}
+	var changes []string
+	hosts, err := wechat.NewHosts(func(c wechat.HostChange) {
+		changes = append(changes, fmt.Sprintf("%s > %s: %v", c.From, c.To, c.Err))
+	}, "http://one", "http://two", "http://three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := func(r *http.Request) (*http.Response, error) {
+		if why := fails[r.URL.Host]; why != "" {
+			return nil, errors.New(why)
+		}
+		return rt.RoundTrip(r)
+	}
+	tokens := wechat.NewTokens("kept", func(context.Context, wechat.Wanted) (wechat.Token, error) {
+		return wechat.Token{Value: "of nobody", Expires: time.Now().Add(time.Hour)}, nil
+	})
+	client, err := wechat.New(wechat.Config{AppID: appid, Tokens: tokens, Hosts: hosts, Transport: roundTripper(door)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(n int) {
+		for range n {
+			_, _ = client.UserInfo(t.Context(), wechat.Query{OpenID: acc.OpenID(1)}) // an errcode is an answer as well
+		}
+	}
+	ask(3)
+	fails = map[string]string{"three": "reset"}
+	ask(2)
+	want := []string{"one > three: wechat: user/info: refused", "three > one: <nil>"}
+	if d := cmp.Diff(want, changes); d != "" {
+		t.Error(d)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestWhatMakesCallsLeaveAHost has the first of two hosts answer in every way,
 // once.

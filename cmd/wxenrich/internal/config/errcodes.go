@@ -18,10 +18,14 @@ func (a *Account) Overrides() (wechat.Overrides, error) {
 		return nil, nil
 	}
 	o := make(wechat.Overrides, len(a.Errcodes))
+	named := make(map[wechat.Errcode]string, len(a.Errcodes))
 	var faults []string
 	for _, key := range slices.Sorted(maps.Keys(a.Errcodes)) {
 		code, err := parseErrcode(key)
-		if err == nil {
+		if before, twice := named[code]; err == nil && twice {
+			err = fmt.Errorf("%s says the same errcode: keep one of them", before)
+		} else if err == nil {
+			named[code] = key
 			o[code], err = parseClass(code.Kind, a.Errcodes[key])
 		}
 		if err != nil {

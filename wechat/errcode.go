@@ -28,7 +28,7 @@ type Row struct {
 	Class   Class
 	Meaning string        // in one line
 	Action  string        // what an operator does about it, in one line
-	After   time.Duration // how long WeChat is known to refuse; 0 when it does not say
+	After   time.Duration // how long WeChat is known to refuse, or is better not asked again; else 0
 }
 
 // Lookup returns the row of a code that an endpoint of this kind answered. A

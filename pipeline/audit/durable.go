@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -25,12 +26,14 @@ func (r *run) openDurable(ctx context.Context, i int) error {
 	}
 	info := consumer.CachedInfo()
 	b.AckFloor, b.InHand = info.AckFloor.Stream, info.NumAckPending
-	r.lanes[i].floor = info.AckFloor.Stream
+	r.lanes[i].floor, r.lanes[i].life = info.AckFloor.Stream, info.Created
 	switch cfg := info.Config; {
 	case cfg.DeliverPolicy == jetstream.DeliverNewPolicy:
 		r.lanes[i].start = info.Created
 	case cfg.DeliverPolicy == jetstream.DeliverByStartTimePolicy && cfg.OptStartTime != nil:
 		r.lanes[i].start = *cfg.OptStartTime
+	case cfg.DeliverPolicy == jetstream.DeliverByStartSequencePolicy:
+		r.lanes[i].life = time.Time{} // it goes on where another ended
 	}
 	have := info.Config.FilterSubjects
 	if one := info.Config.FilterSubject; one != "" {

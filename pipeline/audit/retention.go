@@ -58,18 +58,23 @@ func (r *run) readDeletions(ctx context.Context) error {
 // readHorizons finds since when each lane's answers are all still there. It
 // comes after the answers were read, since streams forget meanwhile.
 func (r *run) readHorizons(ctx context.Context) error {
-	done := map[string]time.Time{}
+	type memory struct{ from, born time.Time }
+	done := map[string]memory{}
 	for i := range r.scope.Lanes {
 		l := &r.scope.Lanes[i]
 		for _, name := range []string{l.Output, l.Dead} {
-			at, ok := done[name]
+			m, ok := done[name]
 			if !ok {
 				info, err := r.streams[name].Info(ctx)
 				if err != nil {
 					return fmt.Errorf("audit: stream %s: %w", name, err)
 				}
-				at = r.horizon(info, name == l.Dead && name != l.Output)
-				done[name] = at
+				m = memory{r.horizon(info, name == l.Dead && name != l.Output), info.Created}
+				done[name] = m
+			}
+			at := m.from
+			if r.lanes[i].life.Before(m.born) && m.born.After(at) {
+				at = m.born
 			}
 			if at.After(r.lanes[i].horizon) {
 				r.lanes[i].horizon = at

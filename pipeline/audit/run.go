@@ -61,6 +61,7 @@ type run struct {
 type lane struct {
 	start   time.Time // earlier events were not asked for; zero when all were
 	floor   uint64    // no event above it is acknowledged for certain
+	life    time.Time // of the durable: a stream that is younger has had a forerunner, with answers
 	horizon time.Time // an answer to an earlier event may be forgotten
 }
 

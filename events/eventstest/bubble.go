@@ -13,8 +13,8 @@ import (
 // own, and returns when the server and all connections have ended. In the
 // bubble the clock is fake: it begins on 1 January 2000, stands still while
 // anything has work to do, and jumps to the next timer when nothing has. So
-// ack waits, redeliveries, duplicate windows and message ages cost no time, and
-// take exactly as long as they say.
+// ack waits, redeliveries and duplicate windows cost no time, and take exactly
+// as long as they say.
 //
 //	func TestRedelivery(t *testing.T) {
 //		eventstest.Bubble(t, func(t *testing.T, s *eventstest.Server) {
@@ -28,6 +28,11 @@ import (
 // in memory, as does nats.Connect with the option nats.InProcessServer(s). The
 // t of f is the bubble's: what it cleans up, it cleans up inside. Whatever f
 // starts has to have ended by then, or the test fails.
+//
+// One thing goes by the machine's clock even there: the removal of messages
+// that are older than a stream's MaxAge (nats-server's package ats). In a
+// bubble every message looks many years old to it, and it strikes when a
+// stream's configuration is updated: set MaxAge to zero before that.
 //
 // A test with a bubble must not be parallel, and Bubble panics in one that is.
 // The Go client keeps idle timers in a pool of the whole process, and the

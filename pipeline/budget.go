@@ -95,6 +95,8 @@ type Quota struct {
 	Limit int64  // of this day, for us; 0: nobody has said it
 	Used  int64  // of this day, by us or others
 	Unit  string // what a batch costs: call, openid, or unknown, which counts like openid
+
+	Fill float64 // openids in a call of ours in the mean, lately; 0: there was none today
 }
 
 // Quota is what the lane knows of the day's quota. It is safe for concurrent use.
@@ -106,7 +108,7 @@ func (l *Lane) Quota() Quota {
 }
 
 func quotaOf(ledger *quota.Ledger, now time.Time) Quota {
-	q := Quota{Used: ledger.Used(now), Unit: string(ledger.Unit())}
+	q := Quota{Used: ledger.Used(now), Unit: string(ledger.Unit()), Fill: ledger.Fill()}
 	if ledger.Known() {
 		q.Limit = ledger.Limit()
 	}

@@ -33,9 +33,9 @@ func newStatusCommand(a *app) *cobra.Command {
 		Short: "Show how the accounts fare: lag, holds, quota",
 		Long: `Shows for each account what it does, how far it is behind, what is in hand, how
 old the oldest unanswered event is, what became dead letters and what is left
-of the day's quota; for one that is on hold, why, until when and what to do. It
-reads streams, consumers and the state bucket, so it shows all replicas
-together, and needs none of them.
+of the day's quota; for one that is on hold, why, until when and what to do; and
+bulk work that is not over. It reads streams, consumers and the state bucket, so
+it shows all replicas together, and needs none of them.
 
 With --watch it goes on until it is interrupted, and shows rates too. Exit code
 1 when NATS cannot be reached, 3 when there is no account.`,

@@ -35,6 +35,12 @@ var statusColumns = []statusColumn{
 	{"dead", deadSum, false},
 	{"of which", deadByReason, true},
 	{"quota", ofQuota(percentUsed), false},
+	{"fill", ofQuota(func(q *status.Quota) string {
+		if q.Fill == nil {
+			return unknownCell
+		}
+		return fmt.Sprintf("%.1f", *q.Fill)
+	}), true},
 	{"used", ofQuota(func(q *status.Quota) string { return grouped(uint64(q.Used)) }), true},
 	{"left", ofQuota(func(q *status.Quota) string { return orUnknown(q.Left) }), true},
 	{"by midnight", ofQuota(func(q *status.Quota) string { return orUnknown(q.Expected) }), true},
@@ -100,7 +106,19 @@ func accountTexts(a *status.Account) []string {
 		out = append(out, fmt.Sprintf("at today's pace the quota is gone at %s; it begins anew at %s",
 			q.RunsOut.Format(time.RFC3339), q.Reset.Format(time.RFC3339)))
 	}
+	for i := range a.Jobs {
+		out = append(out, jobText(&a.Jobs[i]))
+	}
 	return append(out, a.Notes...)
+}
+
+// jobText is bulk work in a sentence.
+func jobText(j *status.Job) string {
+	s := fmt.Sprintf("%s is %s: %s of %s", j.ID, j.State, grouped(uint64(j.Done)), grouped(uint64(j.Total)))
+	if j.Note != "" {
+		s += "; " + j.Note
+	}
+	return s
 }
 
 // heldText is a hold in a sentence.

@@ -30,7 +30,8 @@ func fixedReport() *status.Report {
 		{AppID: "wx0123456789abcde1", Phase: status.Running,
 			Durable: &status.Durable{Lag: 1_234_567, InHand: 2_400, Oldest: at.Add(-50 * time.Hour), OldestAge: f(180_000), Expires: at.Add(22 * time.Hour), Rate: f(1_234.5), Redelivered: 12, AckFloor: 7_654_321},
 			Mark:    &status.Mark{May: 8_888_888}, Records: u(7_600_000), DeadLetters: map[events.Reason]uint64{"undecodable": 7, "rejected": 1_200},
-			Quota: &status.Quota{Limit: 1000, Used: 750, Left: n(250), Unit: "openid", Reset: midnight, Expected: n(1500), RunsOut: midnight.Add(-8 * time.Hour)}},
+			Jobs:  []status.Job{{ID: "replay-261123-k7x2p", State: "running", Done: 4_500, Total: 10_000, Note: "its share of the day's quota is spent"}},
+			Quota: &status.Quota{Fill: f(97.25), Limit: 1000, Used: 750, Left: n(250), Unit: "openid", Reset: midnight, Expected: n(1500), RunsOut: midnight.Add(-8 * time.Hour)}},
 		{AppID: "wx0123456789abcde2", Phase: status.Held, Hint: "get the permission", Durable: &status.Durable{Lag: 20, OldestAge: f(61)}, DeadLetters: letters,
 			Holds: []status.Hold{{Reason: "operator", Code: 48001, RID: "5f1e-01", Detail: "api unauthorized\x1b[2J", By: "host-abc",
 				Hint: "get the permission 用户管理 for this account in the console (设置与开发), or ask whoever owns it", Since: at.Add(-time.Hour), NextTry: at.Add(10 * time.Minute)}}},
@@ -159,7 +160,7 @@ func TestStatusKeys(t *testing.T) {
 	}
 	want := strings.Fields(`at accounts appid phase hint holds reason errcode rid detail hint since next_try probes by replica
 		durable stream name lag in_hand redelivered pulls ack_floor delivered active oldest oldest_age expires rate mark floor may at
-		records dead_letters rejected undecodable quota limit used left unit reset expected runs_out notes notes`)
+		records dead_letters rejected undecodable quota limit used left unit reset expected runs_out fill jobs id kind state done total note notes notes`)
 	if d := cmp.Diff(want, keys); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
 // A Lane is an account and where its answers go.
@@ -39,7 +40,18 @@ type Account struct {
 	Records     *uint64                  `json:"records,omitempty"`     // in the output stream
 	DeadLetters map[events.Reason]uint64 `json:"dead_letters,omitzero"` // in the stream, by reason, "other" for a subject without one; nil: there is no stream
 	Quota       *Quota                   `json:"quota,omitempty"`
+	Jobs        []Job                    `json:"jobs,omitempty"` // bulk work that is not over, the oldest first
 	Notes       []string                 `json:"notes,omitempty"`
+}
+
+// Job is bulk work, such as a replay.
+type Job struct {
+	ID    string    `json:"id"`
+	Kind  job.Kind  `json:"kind"`
+	State job.State `json:"state"`
+	Done  int64     `json:"done"` // messages
+	Total int64     `json:"total"`
+	Note  string    `json:"note,omitempty"` // why it waits, or has failed
 }
 
 // Hold is why an account, or one replica of it, rests.

@@ -16,6 +16,7 @@ type Quota struct {
 	Reset    time.Time `json:"reset"`              // when the count begins anew
 	Expected *int64    `json:"expected,omitempty"` // what will be used by then at the day's mean pace
 	RunsOut  time.Time `json:"runs_out,omitzero"`  // when nothing is left at that pace, if it is before the reset
+	Fill     *float64  `json:"fill,omitempty"`     // openids in a call of ours in the mean, lately
 }
 
 // young is how early in the day its mean pace says nothing.
@@ -25,6 +26,9 @@ const young = 15 * time.Minute
 func forecast(now time.Time, q pipeline.Quota) Quota {
 	reset := quota.Midnight(now)
 	out := Quota{Limit: q.Limit, Used: q.Used, Unit: q.Unit, Reset: reset}
+	if q.Fill > 0 {
+		out.Fill = &q.Fill
+	}
 	if q.Limit > 0 {
 		left := max(0, q.Limit-q.Used)
 		out.Left = &left

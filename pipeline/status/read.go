@@ -78,6 +78,11 @@ func (r *reader) account(ctx context.Context, l *Lane) (Account, error) {
 	for _, h := range r.board.Holds(l.AppID) {
 		a.held(&h)
 	}
+	for _, j := range r.board.Jobs(l.AppID) {
+		if !j.Over() {
+			a.Jobs = append(a.Jobs, Job{ID: j.ID, Kind: j.Kind, State: j.State, Done: j.Progress.Done, Total: j.Progress.Total, Note: j.Note})
+		}
+	}
 	if a.Hint == "" {
 		a.Hint = hints[a.Phase]
 	}

@@ -178,6 +178,8 @@ func TestBoardsWord(t *testing.T) {
 	day := time.Now().In(time.FixedZone("CST", 8*60*60)).Format(time.DateOnly)
 	w.put("quota.wxa", `{"day":%q,"limit":1000,"read":{"at":"2026-11-23T00:00:00Z","used":300},"spent":{"calls":2,"openids":150}}`, day)
 	w.put("quota.wxb", `{"day":"2020-01-01","limit":1000,"spent":{"calls":2,"openids":150}}`)
+	w.put("job.wxa.replay-1", `{"id":"replay-1","appid":"wxa","kind":"replay","state":"paused","progress":{"total":10,"done":4}}`)
+	w.put("job.wxa.replay-2", `{"id":"replay-2","appid":"wxa","kind":"replay","state":"done"}`)
 	w.put("hold.wxa", `{"reason":"operator","errcode":48001,"rid":"r-1","detail":"api unauthorized","hint":"ask","since":"2026-11-23T01:00:00Z","until":"2026-11-23T01:15:00Z","probes":2,"by":"host-1"}`)
 	w.put("hold.wxb.host-2", `{"reason":"address","errcode":40164,"hint":"whitelist","since":"2026-11-23T01:00:00Z","by":"host-2"}`)
 
@@ -188,8 +190,11 @@ func TestBoardsWord(t *testing.T) {
 	if a.Mark == nil || a.Mark.Floor != 40 || a.Mark.May != 1200 || a.Mark.At.IsZero() || b.Mark != nil {
 		t.Errorf("marks: %+v, %+v; the latter is of another stream", a.Mark, b.Mark)
 	}
-	if q := a.Quota; q == nil || q.Limit != 500 || q.Used != 450 || *q.Left != 50 || b.Quota != nil {
+	if q := a.Quota; q == nil || q.Limit != 500 || q.Used != 450 || *q.Left != 50 || *q.Fill != 75 || b.Quota != nil {
 		t.Errorf("quotas: %+v, %+v; the latter is another day's", a.Quota, b.Quota)
+	}
+	if d := cmp.Diff([]status.Job{{ID: "replay-1", Kind: "replay", State: "paused", Done: 4, Total: 10}}, a.Jobs); d != "" || b.Jobs != nil {
+		t.Errorf("jobs: -want +got\n%s%+v", d, b.Jobs)
 	}
 	one := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
 	want := status.Hold{Reason: "operator", Code: 48001, RID: "r-1", Detail: "api unauthorized", Hint: "ask",

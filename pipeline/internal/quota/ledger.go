@@ -97,6 +97,19 @@ func (l *Ledger) Guessed(now time.Time) bool {
 	return l.Unit() == Undecided && l.shared.Spent.plus(l.own.Spent).OpenIDs > 0
 }
 
+// Fill is how many openids our calls of today have had in the mean, since WeChat
+// last said what is used if there were any since; 0 if there were none.
+func (l *Ledger) Fill() float64 {
+	s := l.shared.Spent.plus(l.own.Spent)
+	if s.Calls == 0 {
+		s = l.shared.Since.plus(l.own.Spent)
+	}
+	if s.Calls == 0 {
+		return 0
+	}
+	return float64(s.OpenIDs) / float64(s.Calls)
+}
+
 // Known reports whether the limit is anybody's word rather than [Default].
 func (l *Ledger) Known() bool { return l.cfg.Limit > 0 || l.shared.Limit > 0 }
 

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,4 +146,45 @@ func TestIdleReplicaReservesNothingForLong(t *testing.T) {
 			t.Errorf("they took %v", took)
 		}
 	}, wechattest.WithLatency(wechattest.Constant(10*time.Millisecond)))
+}
+
+// Somebody has the quota cleared by hand and says so: all replicas go on within
+// two seconds, and none has called before.
+func TestResumeTakesEffectAtOnce(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{Limits: wechattest.Limits{UserInfo: 5}}, func(w *world) {
+		cfg := lifelike()
+		cfg.Recheck = 0
+		kv := w.bucket()
+		lanes := []*running{w.start(cfg, w.board(kv)), w.start(cfg, w.board(kv)), w.start(cfg, w.board(kv))}
+		w.phase(lanes, pipeline.Running)
+		w.publish(2000, w.openid)
+		w.phase(lanes, pipeline.Held)
+		time.Sleep(time.Hour)
+		calls := w.asked()
+
+		w.acc.SetLimits(wechattest.Limits{})
+		time.Sleep(time.Hour)
+		if n := w.asked() - calls; n != 0 {
+			t.Errorf("%d calls before anybody said a word", n)
+		}
+		board, err := pipeline.OpenBoard(w.Context(), kv, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer board.Close()
+		before := w.held("WX_PROFILES")
+		if held, err := board.Resume(w.Context(), appid); err != nil || len(held) != 1 {
+			t.Fatalf("%d holds, %v", len(held), err)
+		}
+		time.Sleep(2 * time.Second)
+		for i, l := range lanes {
+			if s := l.State(); s.Phase != pipeline.Running {
+				t.Errorf("replica %d after two seconds: %+v", i, s)
+			}
+		}
+		if n := w.held("WX_PROFILES") - before; n == 0 {
+			t.Error("no record after two seconds")
+		}
+		w.answers(2000)
+	}, wechattest.WithLatency(wechattest.Constant(50*time.Millisecond)))
 }

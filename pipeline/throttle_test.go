@@ -77,11 +77,50 @@ func TestOverloadHalvesTheRate(t *testing.T) {
 		time.Sleep(5 * time.Second) // 40 calls a second
 		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Times: 4, Do: wechattest.Action{Status: 561}})
 		w.until("the rate is limited", func() bool { return lane.RateLimit() > 0 })
-		if got := lane.RateLimit(); got > 25 {
-			t.Errorf("the rate is limited to %g, want half of 40 at most", got)
+		halved := lane.RateLimit()
+		if halved > 25 {
+			t.Errorf("the rate is limited to %g, want half of 40 at most", halved)
+		}
+		time.Sleep(5 * time.Second)
+		if got := lane.RateLimit(); got <= halved || got > 1.5*halved {
+			t.Errorf("the rate is limited to %g five seconds after it was halved to %g, want a little more", got, halved)
 		}
 		w.answers(1200)
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+// A call that is made again waits for its turn like any other, however often it
+// fails and however short the backoff.
+func TestRetriesKeepToTheRate(t *testing.T) {
+	for name, do := range map[string]wechattest.Action{
+		"busy":        {Code: -1},
+		"gateway":     {Status: 502},
+		"stale token": {Code: 40001},
+		"bad openid":  {Code: 40003},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.7}, Do: do})
+				cfg := lifelike()
+				cfg.Rate, cfg.RetryInitial, cfg.RetryMax = 2, time.Millisecond, 2*time.Millisecond
+				w.publish(5000, w.openid)
+				w.start(cfg)
+				const span = 20 * time.Second
+				before := 0
+				for range 5 {
+					time.Sleep(span)
+					n := w.asked() - before
+					if most := int(cfg.Rate*span.Seconds()) + 1; n > most {
+						t.Errorf("%d calls in %v, want %d at most", n, span, most)
+					}
+					if before == 0 && n < 5 {
+						t.Errorf("%d calls in %v: the test tests nothing", n, span)
+					}
+					before += n
+				}
+			})
+		})
+	}
 }
 
 func TestSlowStartAfterAHold(t *testing.T) {

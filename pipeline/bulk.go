@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,9 +43,23 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 		}
 		t.gen, t.letters, t.since = "", j.Spec.Letters, j.Spec.Letters.Oldest
 	}
+	if j.Kind == job.Backfill {
+		t.gen = "" // its events are events like others
+		t.keep = func(e *events.Event) bool { return strings.HasPrefix(e.ID, j.ID+"-") }
+	}
 	if err := l.recount(ctx, j); err != nil {
 		return nil, err
 	}
+	bulk, err := l.besides(j, cfg)
+	if err != nil {
+		return nil, err
+	}
+	bulk.task = t
+	return bulk, nil
+}
+
+// besides is a lane beside the live one, with the same limits.
+func (l *Lane) besides(j *job.Job, cfg Config) (*Lane, error) {
 	bulk, err := NewLane(Deps{
 		JS: l.js, Out: l.out, WeChat: l.wechat, Log: l.log, Rand: l.rand,
 		Recent: l.recent, Board: l.board, Renewed: l.renewed, TokenHint: l.hint,
@@ -52,7 +67,7 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	bulk.task, bulk.live = t, l
+	bulk.live = l
 	bulk.log = l.log.With(slog.String("job", j.ID))
 	bulk.state.log = bulk.log
 	bulk.throttle, bulk.budget, bulk.room = l.throttle, l.budget, l.room

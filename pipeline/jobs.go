@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -15,6 +14,8 @@ const (
 	// jobEvery is how often whoever does a job says how far it is, and so that
 	// it is still there.
 	jobEvery = 2 * time.Second
+	// jobBeat is the same while there is nothing new.
+	jobBeat = 5 * time.Second
 	// jobSilence is how long a job may stand still, as seen by one clock, until
 	// its replica is taken for dead and another goes on.
 	jobSilence = 15 * time.Second
@@ -127,44 +128,6 @@ func (l *Lane) doJob(ctx context.Context, j *job.Job) (begun bool) {
 		ForgetJob(context.WithoutCancel(ctx), l.js, l.board, &last)
 	}
 	return err == nil
-}
-
-// perform runs a task for a job until it is over, ctx ends, or somebody else
-// says stop or has taken the job. It keeps j's progress.
-func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
-	bulk, err := l.bulkLane(ctx, j)
-	if err != nil || ctx.Err() != nil {
-		return false, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- bulk.Run(ctx) }()
-	woken, stop := l.board.WatchJobs(j.AppID)
-	defer stop()
-	tick := time.NewTicker(jobEvery)
-	defer tick.Stop()
-	before, began := j.Progress, time.Now()
-	for {
-		select {
-		case err := <-ended:
-			j.Progress = before.Plus(bulk.done(began))
-			return bulk.isOver(), err
-		case <-tick.C:
-			j.Progress = before.Plus(bulk.done(began))
-			now, err := l.board.ChangeJob(ctx, j.AppID, j.ID, func(now *job.Job) error {
-				_, err := now.Report(l.board.replica, j.Progress, bulk.waitsFor())
-				return err
-			})
-			if errors.Is(err, job.ErrLost) || errors.Is(err, ErrNoJob) || err == nil && now.State != job.Running {
-				cancel()
-			}
-		case <-woken:
-			if now, err := l.board.Job(j.ID); err == nil && (now.State != job.Running || now.Holder != l.board.replica) {
-				cancel()
-			}
-		}
-	}
 }
 
 // ForgetJob removes what a job that is over leaves behind besides its answers

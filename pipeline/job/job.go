@@ -56,6 +56,7 @@ type Job struct {
 	Spec     Spec     `json:"spec"`
 	Range    Range    `json:"range"`
 	Progress Progress `json:"progress"`
+	Crawl    *Crawl   `json:"crawl,omitempty"` // of a backfill
 
 	State   State     `json:"state"`
 	Note    string    `json:"note,omitempty"`   // why it waits, or has failed
@@ -88,6 +89,10 @@ type Spec struct {
 	Rate    float64       `json:"rate,omitempty"`    // events a second at most; 0: as many as there is room for
 	Letters *Letters      `json:"letters,omitempty"` // of a redrive: the range is of dead letters
 	Records bool          `json:"records,omitempty"` // the range is of records, which are encoded anew without any call
+
+	Missing    bool   `json:"missing,omitempty"`     // a backfill: only of people of whom the output holds no record
+	SinceCrawl string `json:"since_crawl,omitempty"` // a backfill: only of those who came or left since that one
+	DryRun     bool   `json:"dry_run,omitempty"`     // a backfill: only ask how many followers there are
 }
 
 // Letters is which dead letters a redrive answers.
@@ -97,13 +102,26 @@ type Letters struct {
 	Oldest  time.Time `json:"oldest"`   // when the first of them was stored: no redrive has answered before
 }
 
+// Crawl is what a backfill does before its range is there: it lists the
+// account's followers, and makes an event of each.
+type Crawl struct {
+	Followers int64  `json:"followers"`        // as WeChat counted them last
+	Listed    int64  `json:"listed"`           // openids that are written down
+	Calls     int64  `json:"calls"`            // of user/get, which has a quota of its own
+	Whole     bool   `json:"whole,omitempty"`  // the list is
+	After     uint64 `json:"after,omitempty"`  // the job's events lie behind this sequence of the input
+	Joined    int64  `json:"joined,omitempty"` // since the crawl that it is compared with
+	Left      int64  `json:"left,omitempty"`   //
+}
+
 // Equal reports whether two specs ask for the same.
 func (s Spec) Equal(o Spec) bool {
 	same := func(a, b []string) bool {
 		return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 	}
 	return s.Asked == o.Asked && same(s.Types, o.Types) && same(s.OpenIDs, o.OpenIDs) && same(s.IDs, o.IDs) &&
-		reflect.DeepEqual(s.Letters, o.Letters) && s.Output == o.Output && s.Format == o.Format && s.MaxAge == o.MaxAge && s.Rate == o.Rate && s.Records == o.Records
+		reflect.DeepEqual(s.Letters, o.Letters) && s.Output == o.Output && s.Format == o.Format && s.MaxAge == o.MaxAge && s.Rate == o.Rate && s.Records == o.Records &&
+		s.Missing == o.Missing && s.SinceCrawl == o.SinceCrawl && s.DryRun == o.DryRun
 }
 
 // Progress is how far a job is. A replica that dies takes what it has counted in

@@ -1,0 +1,162 @@
+package pipeline_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+const backfillSubject = "wx.events." + appid + ".backfill"
+
+// backfill writes down a job for the account's followers.
+func (w *world) backfill(b *pipeline.Board, id string, spec job.Spec) {
+	w.Helper()
+	if err := b.AddJob(w.Context(), job.Job{
+		ID: id, AppID: appid, Kind: job.Backfill, Lane: config().Durable, Spec: spec,
+		Range: job.Range{Stream: "WX_EVENTS", Subjects: []string{backfillSubject}}, State: job.Pending, Created: time.Now(),
+	}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// people counts the records of each person, and fails the test if one is of a
+// replay.
+func (w *world) people() map[string]int {
+	w.Helper()
+	count := make(map[string]int)
+	found := make(chan jetstream.Msg, 100)
+	w.follow(w.Context(), "WX_PROFILES", found)
+	for range w.held("WX_PROFILES") {
+		h := (<-found).Headers()
+		count[h.Get(events.HeaderOpenID)]++
+		if h.Get(events.HeaderReplay) != "" {
+			w.Fatalf("a record is of replay %s", h.Get(events.HeaderReplay))
+		}
+	}
+	return count
+}
+
+func (w *world) pages() int { return w.acc.Stats().Calls["user/get"] }
+
+func TestBackfillKilled(t *testing.T) {
+	const followers = 23_000
+	inBubble(t, wechattest.AccountConfig{Followers: followers}, func(w *world) {
+		kv := w.bucket()
+		viewer := w.viewer(kv)
+		cfg := lifelike()
+		if _, _, err := events.EnsureStream(w.Context(), w.js, events.StreamSpec{Name: pipeline.CrawlStream, Subjects: []string{"wx.crawls.>"}}, events.Create); err != nil {
+			t.Fatal(err) // only so that the test can look at it before it is there
+		}
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: "user/get"}, Do: wechattest.Action{Latency: new(wechattest.Constant(2 * time.Second))}})
+		r := w.replica(cfg)
+		w.backfill(viewer, "backfill-1", job.Spec{})
+		stages := []func() bool{
+			func() bool { return w.held(pipeline.CrawlStream) >= 1 },
+			func() bool { return w.held(pipeline.CrawlStream) >= 2 },
+			func() bool { return w.held("WX_EVENTS") >= followers/2 },
+			func() bool { return w.held("WX_PROFILES") >= 1000 },
+			func() bool { return w.held("WX_PROFILES") >= followers*2/3 },
+		}
+		for _, reached := range stages {
+			w.until("the next stage", reached)
+			r.kill()
+			time.Sleep(longAfter)
+			r = w.replica(cfg)
+		}
+		j := w.becomes(viewer, "backfill-1", job.Done)
+		t.Logf("%+v, %+v, %d pages", j.Progress, *j.Crawl, w.pages())
+		if n := w.held("WX_EVENTS"); n != followers {
+			t.Errorf("%d events for %d followers", n, followers)
+		}
+		people := w.people()
+		for openid, n := range people {
+			if n != 1 {
+				t.Errorf("%s has %d records", openid, n)
+			}
+		}
+		if len(people) != followers {
+			t.Errorf("records of %d people, want %d", len(people), followers)
+		}
+		if pages := w.pages(); pages > 4+2 { // three pages, one that is empty, and one in flight at each of two kills
+			t.Errorf("%d calls of user/get", pages)
+		}
+		if asked := w.asked(); asked > followers/100+4*10 {
+			t.Errorf("%d calls for %d people", asked, followers)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+func TestBackfillOfSome(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{Followers: 500}, func(w *world) {
+		kv := w.bucket()
+		viewer := w.viewer(kv)
+		w.publish(200, w.openid)
+		w.start(lifelike(), w.board(kv))
+		w.answers(200)
+
+		w.backfill(viewer, "backfill-dry", job.Spec{DryRun: true})
+		if j := w.becomes(viewer, "backfill-dry", job.Done); j.Crawl.Followers != 500 || w.pages() != 1 || w.held("WX_EVENTS") != 200 {
+			t.Errorf("a dry run: %+v, %d pages", j.Crawl, w.pages())
+		}
+		w.backfill(viewer, "backfill-1", job.Spec{Missing: true})
+		if p := w.becomes(viewer, "backfill-1", job.Done).Progress; p.Total != 300 || p.Records != 300 {
+			t.Errorf("only those who are missing: %+v", p)
+		}
+		people := w.people()
+		for i := range 500 {
+			if n := people[w.acc.OpenID(i)]; n != 1 {
+				t.Fatalf("person %d has %d records", i, n)
+			}
+		}
+		w.backfill(viewer, "backfill-2", job.Spec{Missing: true})
+		if j := w.becomes(viewer, "backfill-2", job.Done); j.Progress.Total != 0 {
+			t.Errorf("nobody is missing: %+v", j.Progress)
+		}
+
+		w.acc.Unfollow(w.acc.OpenID(3))
+		w.acc.Unfollow(w.acc.OpenID(4))
+		w.acc.Follow(w.acc.UnknownOpenID(1))
+		w.backfill(viewer, "backfill-3", job.Spec{SinceCrawl: "backfill-1"})
+		j := w.becomes(viewer, "backfill-3", job.Done)
+		if c := j.Crawl; c.Left != 2 || c.Joined > 1 || j.Progress.Records != c.Left+c.Joined {
+			t.Errorf("who came and left: %+v, %+v", c, j.Progress)
+		}
+		if n := w.people()[w.acc.OpenID(3)]; n != 2 {
+			t.Errorf("who left has %d records, want another one", n)
+		}
+		w.backfill(viewer, "backfill-4", job.Spec{SinceCrawl: "backfill-0"})
+		if j := w.becomes(viewer, "backfill-4", job.Failed); !strings.Contains(j.Note, pipeline.ErrNoCrawl.Error()) {
+			t.Errorf("a crawl that was never: %s", j.Note)
+		}
+	})
+}
+
+func TestBackfillWaitsForItsQuota(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{Followers: 25_000, Limits: wechattest.Limits{UserGet: 2}}, func(w *world) {
+		kv := w.bucket()
+		viewer := w.viewer(kv)
+		w.start(lifelike(), w.board(kv))
+		time.Sleep(15 * time.Hour) // an hour before midnight in Beijing
+		w.backfill(viewer, "backfill-1", job.Spec{})
+		w.until("it says what it waits for", func() bool {
+			j, err := viewer.Job("backfill-1")
+			return err == nil && strings.Contains(j.Note, "user/get")
+		})
+		began := time.Now()
+		j := w.becomes(viewer, "backfill-1", job.Done)
+		if p := j.Progress; p.Records != 25_000 || time.Since(began) < 50*time.Minute {
+			t.Errorf("%+v after %v", p, time.Since(began))
+		}
+		if _, err := viewer.ChangeJob(t.Context(), appid, "backfill-1", (*job.Job).Pause); !errors.Is(err, job.ErrOver) {
+			t.Errorf("pause: %v", err)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
 // endless are examples that run until they are interrupted, with what they
@@ -51,7 +52,8 @@ func TestExamples(t *testing.T) {
 				continue
 			}
 			write(t, "wxenrich.yaml", yaml) // "config init" may have replaced it
-			w.pausedJob(t, bucket)
+			w.pausedJob(t, bucket, job.Replay)
+			w.pausedJob(t, bucket, job.Backfill)
 			if text, ok := endless[example]; ok {
 				if example == "wxenrich simulate" {
 					example += " --listen 127.0.0.1:0" // the usual port may be taken

@@ -100,10 +100,10 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		if f.json {
 			return a.printJSON(&j)
 		}
-		fmt.Fprintf(a.out, "%s: %s messages; \"wxenrich %s show %s\" says how far it is\n", j.ID, grouped(uint64(j.Progress.Total)), commandOf(j.Kind), j.ID)
+		fmt.Fprintf(a.out, "%s: %s; \"wxenrich %s show %s\" says how far it is\n", j.ID, sizeText(&j), commandOf(j.Kind), j.ID)
 		return nil
 	}
-	fmt.Fprintf(a.err, "%s: %s messages\n", j.ID, grouped(uint64(j.Progress.Total)))
+	fmt.Fprintf(a.err, "%s: %s\n", j.ID, sizeText(&j))
 	woken, stop := o.board.WatchJobs(j.AppID)
 	defer stop()
 	screen := term.Of(a.err, a.getenv)
@@ -166,6 +166,9 @@ func (o *office) interrupted(ctx context.Context, j *job.Job) error {
 
 // ended says what came of a job.
 func (o *office) ended(a *app, j *job.Job, f followFlags) error {
+	if j.State == job.Done && j.Spec.DryRun && j.Crawl != nil {
+		return o.printBackfillPrice(a, j, f.json)
+	}
 	if f.silent {
 		fmt.Fprintf(a.err, "%s is %s: %s\n", j.ID, j.State, resultText(j))
 	} else if f.json {
@@ -186,10 +189,21 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	return failed("%s is %s", j.ID, j.State)
 }
 
+// sizeText is how much there is to do.
+func sizeText(j *job.Job) string {
+	if j.Kind == job.Backfill && j.Range.To == 0 {
+		return "the followers of " + j.AppID
+	}
+	return grouped(uint64(j.Progress.Total)) + " messages"
+}
+
 // resultText is what a job has done.
 func resultText(j *job.Job) string {
 	p := j.Progress
 	parts := []string{grouped(uint64(p.Records)) + " records"}
+	if j.Spec.SinceCrawl != "" && j.Crawl != nil {
+		parts = append(parts, fmt.Sprintf("%s came, %s left", grouped(uint64(j.Crawl.Joined)), grouped(uint64(j.Crawl.Left))))
+	}
 	for _, c := range []struct {
 		n    int64
 		what string

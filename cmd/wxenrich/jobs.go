@@ -157,7 +157,7 @@ func (a *app) showJob(j *job.Job) error {
 		{"state", string(j.State)},
 		{"why", j.Note},
 		{"replica", j.Holder},
-		{"range", fmt.Sprintf("%s, sequences %d to %d", j.Range.Stream, j.Range.From, j.Range.To)},
+		{"range", rangeText(j)},
 		{"subjects", strings.Join(j.Range.Subjects, " ")},
 		{"asked for", j.Spec.Asked},
 		{"done", progressText(j, 0, term.Screen{})},
@@ -168,6 +168,14 @@ func (a *app) showJob(j *job.Job) error {
 		{"ended", stamp(j.Ended)},
 		{"work at it", p.Active.Round(time.Second).String()},
 	})
+}
+
+// rangeText is what a job reads; empty while that is not known.
+func rangeText(j *job.Job) string {
+	if j.Range.To == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, sequences %d to %d", j.Range.Stream, j.Range.From, j.Range.To)
 }
 
 func newJobPauseCommand(a *app, kind job.Kind) *cobra.Command {

@@ -13,15 +13,15 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
-// pausedJob writes down the job of the examples, as it is in each of them.
-func (w *world) pausedJob(t *testing.T, kv jetstream.KeyValue) {
+// pausedJob writes down the job of a kind of the examples, as it is in each of them.
+func (w *world) pausedJob(t *testing.T, kv jetstream.KeyValue, kind job.Kind) {
 	t.Helper()
 	stream, err := w.nats.JetStream().Stream(t.Context(), "WX_EVENTS")
 	if err != nil {
 		t.Fatal(err)
 	}
 	j := job.Job{
-		ID: string(job.Replay) + exampleJob, AppID: testAppID, Kind: job.Replay, Lane: "wxenrich-" + testAppID,
+		ID: string(kind) + exampleJob, AppID: testAppID, Kind: kind, Lane: "wxenrich-" + testAppID,
 		Range:    job.Range{Stream: "WX_EVENTS", Born: stream.CachedInfo().Created, From: 1, To: 10},
 		Progress: job.Progress{Total: 10}, State: job.Paused, Created: time.Now(),
 	}

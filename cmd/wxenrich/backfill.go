@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+// backfillFlags is what the command line of a backfill says.
+type backfillFlags struct {
+	nats         *natsconn.Settings
+	appid        string
+	missing      bool
+	sinceCrawl   string
+	rate         float64
+	dryRun, anew bool
+	follow       followFlags
+}
+
+func newBackfillCommand(a *app) *cobra.Command {
+	var f backfillFlags
+	c := &cobra.Command{
+		Use:   "backfill",
+		Short: "Make an event of every follower, and answer it",
+		Long: `Backfill has a running replica list the account's followers by user/get, write
+the list down in the stream ` + pipeline.CrawlStream + `, make an event of each on the subject
+wx.events.<appid>.backfill, and answer these beside live traffic and below it,
+inside quota.bulk_share. Records are like those of other events.
+
+WeChat's list is not of one moment and says nothing of when people came. Each
+list is kept for 30 days: --since-crawl compares a new one with it, and makes
+events only of those who came or left since, with or without an event.
+
+Ctrl-C pauses it. The same command again, or "wxenrich backfill resume ID", goes
+on where it was; so does a replica after a crash, with no page lost and nobody
+answered twice.`,
+		Example: `  wxenrich backfill --missing --detach
+  wxenrich backfill --appid wx0123456789abcdef --rate 50 --new --detach`,
+	}
+	group(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c.Context(), a) }
+	f.nats = natsFlags(c)
+	a.appidFlag(c, &f.appid, "the account (default the only one configured)")
+	flags := c.Flags()
+	flags.BoolVar(&f.missing, "missing", false, "only followers of whom the output holds no record")
+	flags.StringVar(&f.sinceCrawl, "since-crawl", "", "only who came or left since an earlier backfill: its id, or last")
+	flags.Float64Var(&f.rate, "rate", 0, "events a second to answer at most; 0 is as many as live traffic leaves room for")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "have one call of user/get made, and say what it would take")
+	flags.BoolVar(&f.anew, "new", false, "begin a new one, even if the same one is not finished")
+	f.follow.register(c)
+	c.AddCommand(jobCommands(a, job.Backfill)...)
+	return c
+}
+
+func (f *backfillFlags) run(ctx context.Context, a *app) error {
+	if f.rate < 0 {
+		return usage("--rate %g: want 0 or more", f.rate)
+	}
+	if f.dryRun && f.follow.detach {
+		return usage("--dry-run waits for WeChat's answer: leave out --detach")
+	}
+	return a.withJobs(ctx, f.nats, "backfill", func(o *office) error {
+		account, err := oneAccount(o.cfg, f.appid)
+		if err != nil {
+			return err
+		}
+		j := newJob(job.Backfill, account, time.Now())
+		j.Spec = job.Spec{Missing: f.missing, Rate: f.rate, DryRun: f.dryRun}
+		if j.Spec.SinceCrawl, err = f.crawl(o, account.AppID); err != nil {
+			return err
+		}
+		subject, err := backfillSubject(account)
+		if err != nil {
+			return err
+		}
+		j.Range = job.Range{Stream: account.Resolve().Stream, Subjects: []string{subject}}
+		if err := o.takes(ctx, j.Range.Stream, subject); err != nil {
+			return err
+		}
+		return o.begin(ctx, a, j, f.anew || f.dryRun, f.follow)
+	})
+}
+
+// crawl is the earlier backfill to compare with; empty for none.
+func (f *backfillFlags) crawl(o *office, appid string) (string, error) {
+	if f.sinceCrawl == "" {
+		return "", nil
+	}
+	for _, j := range slices.Backward(o.board.Jobs(appid)) {
+		whole := j.Kind == job.Backfill && j.Crawl != nil && j.Crawl.Whole
+		if whole && (f.sinceCrawl == "last" && j.Over() || f.sinceCrawl == j.ID) {
+			return j.ID, nil
+		}
+	}
+	return "", nothing("--since-crawl %s: there is no such backfill of %s that has listed all followers", f.sinceCrawl, appid).
+		hint("\"wxenrich backfill list --all\" names them")
+}
+
+// backfillSubject is where an account's backfill puts its events: beside those
+// of other types.
+func backfillSubject(account *config.Account) (string, error) {
+	for _, s := range account.Input.Subject {
+		t, err := events.ParseTemplate(s, "appid")
+		if err != nil {
+			return "", usage("input.subject: %w", err)
+		}
+		for _, own := range t.StreamSubjects(true, account.AppID) {
+			if prefix, ok := strings.CutSuffix(own, ".>"); ok {
+				return prefix + "." + pipeline.BackfillType, nil
+			}
+		}
+	}
+	return "", usage("input.subject %s has no {appid}: there is no subject beside it for the events of a backfill", strings.Join(account.Input.Subject, ", "))
+}
+
+// takes refuses a subject that a stream does not listen to.
+func (o *office) takes(ctx context.Context, name, subject string) error {
+	in, err := o.js.StreamNameBySubject(ctx, subject)
+	if err == nil && in == name {
+		return nil
+	}
+	if err == nil {
+		return failed("%s is stored in %s, not in %s", subject, in, name)
+	}
+	return missingStream(err, "stream "+name+" does not listen to "+subject, name, []string{subject})
+}
+
+// printBackfillPrice says what a backfill would take.
+func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
+	account := o.cfg.Anyone(j.AppID)
+	lane, err := laneConfig(o.cfg, account)
+	if err != nil {
+		return err
+	}
+	n := j.Crawl.Followers
+	p := pipeline.Price{Messages: n, OpenIDs: n, LookUps: n, BatchSize: lane.BatchSize, Calls: (n + int64(lane.BatchSize) - 1) / int64(lane.BatchSize)}
+	pages := (n+9_999)/10_000 + 1
+	q, known := o.board.Quota(lane, time.Now())
+	if !known {
+		q = pipeline.Quota{Unit: "unknown"}
+	}
+	takes := p.Takes(lane, j.Spec.Rate)
+	if asJSON {
+		return a.printJSON(struct {
+			AppID     string  `json:"appid"`
+			Followers int64   `json:"followers"`
+			Pages     int64   `json:"pages"`
+			Calls     int64   `json:"calls"`
+			Cost      int64   `json:"quota_cost"`
+			Unit      string  `json:"quota_unit"`
+			Limit     int64   `json:"quota_limit,omitempty"`
+			Days      int64   `json:"days,omitempty"`
+			Seconds   float64 `json:"seconds"`
+		}{j.AppID, n, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds()})
+	}
+	atMost := ""
+	if j.Spec.Missing || j.Spec.SinceCrawl != "" {
+		atMost = " at most"
+	}
+	return term.Of(a.out, a.getenv).Pairs([][2]string{
+		{"followers", grouped(uint64(n)) + ", by WeChat's count"},
+		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
+		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
+		{"quota", quotaText(lane, p, q)},
+		{"time", fmt.Sprintf("about %s, if live traffic leaves room", age(new(takes.Seconds())))},
+	})
+}

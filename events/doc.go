@@ -51,7 +51,12 @@
 //	user        WeChat's fields by WeChat's names, fields unknown to us included
 //
 // Headers say the same to those who only route or audit; see the Header
-// constants. Consumers in Go use [ParseRecord] and [ParseDeadLetter]; a [Value]
+// constants.
+//
+// # In Go
+//
+// A [Publisher] stores events, a [Subscriber] hands records to a function.
+// Below them are [Event.Msg], [ParseRecord] and [ParseDeadLetter]; a [Value]
 // reads what has no type of its own.
 //
 // # Guarantees
@@ -79,6 +84,7 @@
 //
 // # Testing
 //
-// Package eventstest runs a real server inside a test. Decoders and encoders
+// Package eventstest runs a real server inside a test, package pipelinetest the
+// whole service. Decoders and encoders
 // have no state and take no clock.
 package events

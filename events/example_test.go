@@ -81,15 +81,19 @@ func ExampleRejection() {
 	// events: undecodable: JSON is malformed
 }
 
-func ExampleParseRecord() {
-	// What a consumer of wx.profiles.> gets.
-	r := events.Record{
+// exampleRecord is what a consumer of wx.profiles.> gets.
+func exampleRecord() *events.Record {
+	return &events.Record{
 		Event:     events.Event{ID: "order-17", AppID: "wx0123456789abcdef", OpenID: "o6_bmjrPTlm6_2sgVt7hMZOPfL2M", Type: "subscribe", Source: stored(nil, "").Source},
 		Status:    events.Following,
 		FetchedAt: time.Date(2026, 3, 1, 8, 30, 0, 250_000_000, time.UTC),
 		Source:    events.FromBatch,
 		User:      events.User{Raw: events.JSONValue([]byte(`{"subscribe":1,"openid":"o6_bmjrPTlm6_2sgVt7hMZOPfL2M","remark":"重要客户","new_field":[1]}`))},
 	}
+}
+
+func ExampleParseRecord() {
+	r := exampleRecord()
 	msg, err := r.Msg("wx.profiles.wx0123456789abcdef", events.Msgpack)
 	if err != nil {
 		fmt.Println(err)

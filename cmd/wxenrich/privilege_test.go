@@ -1,0 +1,252 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// guarded is a NATS server with the users of deploy/nats/accounts.conf, and a
+// simulated WeChat.
+type guarded struct {
+	*world
+	url string
+	log *violations
+}
+
+// violations collects what the server has denied.
+type violations struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (v *violations) Errorf(format string, args ...any) {
+	if line := fmt.Sprintf(format, args...); strings.Contains(line, "Violation") {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.seen = append(v.seen, line)
+	}
+}
+func (v *violations) Noticef(string, ...any) {}
+func (v *violations) Warnf(string, ...any)   {}
+func (v *violations) Fatalf(string, ...any)  {}
+func (v *violations) Debugf(string, ...any)  {}
+func (v *violations) Tracef(string, ...any)  {}
+
+// take returns what was denied since the last call.
+func (v *violations) take() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	seen := v.seen
+	v.seen = nil
+	return seen
+}
+
+// TestLeastPrivilege has each user of the example configuration do its job, and
+// try what is not its job. It is not parallel: the file takes passwords from
+// the environment.
+func TestLeastPrivilege(t *testing.T) {
+	g := newGuarded(t)
+	g.prepare(t)
+	id := g.account.OpenID(0)
+
+	g.as("producer")
+	g.does(t, "publish", id, g.account.OpenID(1))
+	if _, err := g.connect(t, "producer").Publish(t.Context(), "wx.events."+testAppID+".subscribe", []byte("{")); err != nil {
+		t.Error(err)
+	}
+	g.as("wxenrich")
+	run := g.background(t, "run")
+	if out := run.out.waitForAny("lane is running", "wxenrich: "); !strings.Contains(out, "lane is running") {
+		t.Fatalf("%s\n%s", out, strings.Join(g.log.take(), "\n"))
+	}
+	js := g.connect(t, "setup")
+	waitFor(t, js, "WX_PROFILES", 2)
+	waitFor(t, js, "WX_DEAD", 1)
+
+	g.as("consumer")
+	g.does(t, "tail", "--limit", "2", "--since", "1h")
+
+	g.as("operator")
+	g.does(t, "status")
+	g.does(t, "audit")
+	g.does(t, "explain", id)
+	g.does(t, "dead", "list")
+	g.does(t, "hold")
+	run.out.waitFor("on hold")
+	g.does(t, "resume")
+	run.out.waitFor("trying the account again")
+	g.does(t, "replay", "--from-seq", "1")
+	waitFor(t, js, "WX_PROFILES", 4)
+	g.does(t, "dead", "purge", "--yes", "--reason", "undecodable")
+	g.does(t, "jobs", "list")
+	if seen := g.log.take(); len(seen) > 0 {
+		t.Errorf("denied, though it is somebody's job:\n%s", strings.Join(seen, "\n"))
+	}
+	if code := run.end(); code != 0 {
+		t.Errorf("run: exit code %d", code)
+	}
+	g.as("wxenrich")
+	if r := g.run(t, "", "doctor"); !strings.Contains(r.out, "subjects that were tried are allowed") {
+		t.Errorf("the doctor misses something: %s", r.out)
+	}
+	g.log.take() // the doctor asks whether it may do anything, which it may not
+
+	for user, subjects := range map[string][]string{
+		"producer": {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
+		"wxenrich": {"wx.events.x.subscribe", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_EVENTS", "$JS.API.STREAM.UPDATE.WX_PROFILES", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.CONSUMER.CREATE.OTHER.x", "other"},
+		"consumer": {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x", "$JS.API.CONSUMER.CREATE.WX_DEAD.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$KV.WX_STATE.hold.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
+		"operator": {"wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
+	} {
+		nc := g.dial(t, user)
+		for _, subject := range subjects {
+			if err := nc.Publish(subject, []byte("{")); err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(g.log.take(), func(line string) bool { return strings.Contains(line, `"`+subject+`"`) }) {
+				t.Errorf("%s may publish to %s", user, subject)
+			}
+		}
+		for _, subject := range []string{"wx.profiles.>", "wx.events.>", "_INBOX.>", "_INBOX_other.>", "$KV.>", ">"} {
+			if _, err := nc.SubscribeSync(subject); err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(g.log.take(), func(line string) bool { return strings.Contains(line, `"`+subject+`"`) }) {
+				t.Errorf("%s may listen to %s", user, subject)
+			}
+		}
+	}
+}
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	for _, user := range []string{"SETUP", "PRODUCER", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+		t.Setenv(user+"_PASSWORD", "of-"+strings.ToLower(user))
+	}
+	opts, err := server.ProcessConfigFile(deploy + "nats/accounts.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Host, opts.Port, opts.StoreDir, opts.JetStream, opts.NoSigs = "127.0.0.1", -1, t.TempDir(), true, true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &guarded{world: &world{sim: wechattest.New()}, log: new(violations)}
+	s.SetLoggerV2(g.log, false, false, false)
+	go s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the server does not start")
+	}
+	g.url = s.ClientURL()
+	g.account = g.sim.AddAccount(wechattest.AccountConfig{AppID: testAppID, Secret: testSecret, Followers: 10})
+	api := httptest.NewServer(g.sim)
+	t.Cleanup(api.Close)
+	g.environ = []string{"WX_SECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET",
+		"WXENRICH_ACCOUNTS_0_API=" + api.URL, "NATS_URL=" + g.url, "WXENRICH_INPUT_START=all", "WXENRICH_HTTP_LISTEN=", "NATS_USER=", "NATS_PASSWORD="}
+	return g
+}
+
+// prepare makes the streams and the bucket, as an administrator does.
+func (g *guarded) prepare(t *testing.T) {
+	t.Helper()
+	js := g.connect(t, "setup")
+	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Duplicates: 10 * time.Minute,
+			MaxAge: 30 * 24 * time.Hour, Discard: jetstream.DiscardNew, AllowDirect: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE", LimitMarkerTTL: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (g *guarded) as(user string) {
+	g.environ = append(g.environ[:len(g.environ)-2], "NATS_USER="+user, "NATS_PASSWORD=of-"+user)
+}
+
+// does runs a command that has to succeed.
+func (g *guarded) does(t *testing.T, args ...string) {
+	t.Helper()
+	r := g.run(t, "", args...)
+	if seen := g.log.take(); len(seen) > 0 {
+		t.Errorf("%v: denied:\n%s", args, strings.Join(seen, "\n"))
+	}
+	if r.code != 0 {
+		t.Errorf("%v: %+v", args, r)
+	}
+}
+
+func (g *guarded) dial(t *testing.T, user string) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(g.url, nats.UserInfo(user, "of-"+user), nats.CustomInboxPrefix(natsconn.InboxPrefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func (g *guarded) connect(t *testing.T, user string) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(g.dial(t, user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// waitFor waits until a stream holds n messages.
+func waitFor(t *testing.T, js jetstream.JetStream, name string, n uint64) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // other processes work meanwhile
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := stream.CachedInfo().State.Msgs
+		if held >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s holds %d messages, want %d", name, held, n)
+		}
+	}
+}
+
+// The three-node configuration syncs what it acknowledges, and has the same users.
+func TestClusterConfig(t *testing.T) {
+	for _, user := range []string{"SETUP", "PRODUCER", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+		t.Setenv(user+"_PASSWORD", "p")
+	}
+	t.Setenv("NODE", "nats-1")
+	t.Setenv("DATA", t.TempDir())
+	opts, err := server.ProcessConfigFile(deploy + "nats/node.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !opts.SyncAlways || !opts.JetStream || len(opts.Routes) != 3 || len(opts.Users) != 6 || opts.SystemAccount != "SYS" {
+		t.Errorf("sync always %v, JetStream %v, routes %v, %d users, system account %q", opts.SyncAlways, opts.JetStream, opts.Routes, len(opts.Users), opts.SystemAccount)
+	}
+}

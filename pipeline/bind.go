@@ -123,14 +123,14 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		mark = water.Mark{}
 	}
 	b.born, b.upTo = info.Created, mark.May
-	if mark.May == 0 {
-		b.raise = info.State.LastSeq // what was taken in a former life is not above
+	if mark.May == 0 { // nothing is known: all that is there may have been taken in a former life
+		b.raise, b.upTo = info.State.LastSeq, info.State.LastSeq
 	}
 	b.consumer, err = l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		if mark.May == 0 || mark.Floor > info.State.LastSeq {
-			mark.Floor, b.upTo = 0, info.State.LastSeq // nothing is known: it may have had a former life
+			mark.Floor, b.upTo = 0, info.State.LastSeq
 		}
 		b.consumer, err = l.create(ctx, mark.Floor)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):

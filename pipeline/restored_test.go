@@ -1,0 +1,66 @@
+package pipeline_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
+)
+
+// A durable restored from an older backup delivers again, for the first time
+// as far as it knows, what was answered long ago. The mark tells; and where
+// the bucket is lost too, everything that was there before is suspect.
+func TestRestoredDurable(t *testing.T) {
+	for name, lose := range map[string]func(w *world){
+		"its mark is there":   func(*world) {},
+		"and the bucket lost": func(w *world) { w.loseBucket() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 1500
+				kv := w.bucket()
+				w.publish(n, w.openid)
+				cfg := lifelike()
+				first := w.start(cfg, w.board(kv))
+				w.answers(n)
+				w.settled(cfg.Durable)
+				first.stop()
+				info := w.consumer(cfg.Durable).Config
+				if err := w.js.DeleteConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+					t.Fatal(err)
+				}
+				info.DeliverPolicy, info.OptStartSeq = jetstream.DeliverByStartSequencePolicy, 301
+				if _, err := w.js.CreateConsumer(w.Context(), "WX_EVENTS", info); err != nil {
+					t.Fatal(err)
+				}
+				lose(w)
+				time.Sleep(longAfter)
+				calls := w.asked()
+
+				kv, err := w.js.KeyValue(w.Context(), "WX_STATE")
+				if err != nil {
+					t.Fatal(err)
+				}
+				second := w.start(cfg, w.board(kv))
+				w.until("it runs", func() bool { return second.State().Phase == pipeline.Running })
+				w.settled(cfg.Durable)
+				w.once(n, calls)
+				if c := second.Stats().Counts(); c.Repeats != n-300 || c.LookBacks > 2 {
+					t.Errorf("%d repeats after %d look-backs", c.Repeats, c.LookBacks)
+				}
+			})
+		})
+	}
+}
+
+// loseBucket replaces the state bucket by an empty one.
+func (w *world) loseBucket() {
+	w.Helper()
+	if err := w.js.DeleteKeyValue(w.Context(), "WX_STATE"); err != nil {
+		w.Fatal(err)
+	}
+	w.bucket()
+}

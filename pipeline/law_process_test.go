@@ -22,44 +22,50 @@ type process struct {
 }
 
 func (tr *trial) startReplica(i int) {
-	if tr.running[i] != nil {
-		return
-	}
 	tr.Helper()
-	r := &process{link: newLink(tr.nats), done: make(chan error, 1)}
+	if tr.running[i] == nil {
+		tr.running[i] = tr.process(i, tr.story.lane())
+	}
+}
+
+// process starts a replica with a link of its own. It ends with crash or gone.
+func (w *world) process(i int, cfg pipeline.Config) *process {
+	w.Helper()
+	r := &process{link: newLink(w.nats), done: make(chan error, 1)}
+	quiet := nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}) // the default prints
 	connect := func(opts ...nats.Option) *nats.Conn {
-		nc := tr.nats.Connect(append(opts, nats.InProcessServer(r.link), nats.ReconnectWait(time.Second))...)
+		nc := w.nats.Connect(append(opts, nats.InProcessServer(r.link), nats.ReconnectWait(time.Second), quiet)...)
 		r.conns = append(r.conns, nc)
 		return nc
 	}
 	out, err := pipeline.NewPublisher(connect(nats.ReconnectBufSize(-1)))
 	if err != nil {
-		tr.Fatal(err)
+		w.Fatal(err)
 	}
 	js, err := jetstream.New(connect())
 	if err != nil {
-		tr.Fatal(err)
+		w.Fatal(err)
 	}
-	kv, err := js.KeyValue(tr.Context(), "WX_STATE")
+	kv, err := js.KeyValue(w.Context(), "WX_STATE")
 	if err != nil {
-		tr.Fatal(err)
+		w.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(tr.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With("replica", i)
-	if r.board, err = pipeline.OpenBoard(tr.Context(), kv, log); err != nil {
-		tr.Fatal(err)
+	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With("replica", i)
+	if r.board, err = pipeline.OpenBoard(w.Context(), kv, log); err != nil {
+		w.Fatal(err)
 	}
 	r.Lane, err = pipeline.NewLane(pipeline.Deps{
-		JS: js, Out: out, WeChat: tr.client(appid, secret), Log: log, Board: r.board,
+		JS: js, Out: out, WeChat: w.client(appid, secret), Log: log, Board: r.board,
 		Recent: pipeline.NewRecent(1 << 20),
-	}, tr.story.lane())
+	}, cfg)
 	if err != nil {
-		tr.Fatal(err)
+		w.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.done <- r.Lane.Run(ctx) }()
-	tr.Cleanup(func() { tr.gone(r) }) // if the trial ends before its time
-	tr.running[i] = r
+	w.Cleanup(func() { w.gone(r) }) // if the test ends before its time
+	return r
 }
 
 func (tr *trial) stopReplica(i int) {
@@ -70,17 +76,28 @@ func (tr *trial) stopReplica(i int) {
 	}
 }
 
+// crash ends a replica as kill -9 does, after another n bytes to the server or
+// some time at the latest. What is left of it runs on, and reaches nobody.
+func (p *process) crash(n int, latest time.Duration) {
+	if n > 0 {
+		p.link.cutAfter(n)
+		time.Sleep(latest)
+	}
+	p.link.cut()
+	p.cancel()
+}
+
 // gone stops a replica and waits until nothing of it runs any more.
-func (tr *trial) gone(r *process) {
-	tr.Helper()
+func (w *world) gone(r *process) {
+	w.Helper()
 	r.cancel()
 	select {
 	case err := <-r.done:
 		if r.done <- nil; err != nil {
-			tr.Errorf("the lane: %v", err)
+			w.Errorf("the lane: %v", err)
 		}
-	case <-time.After(tr.patience):
-		tr.Fatal("a lane does not stop")
+	case <-time.After(w.patience):
+		w.Fatal("a lane does not stop")
 	}
 	r.board.Close()
 	for _, nc := range r.conns {

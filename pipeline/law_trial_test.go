@@ -35,16 +35,16 @@ func (tr *trial) furnish() {
 	tr.newBucket()
 }
 
-func (tr *trial) update(stream string, change func(*jetstream.StreamConfig)) {
-	tr.Helper()
-	s, err := tr.js.Stream(tr.Context(), stream)
+func (w *world) update(stream string, change func(*jetstream.StreamConfig)) {
+	w.Helper()
+	s, err := w.js.Stream(w.Context(), stream)
 	if err != nil {
-		tr.Fatal(err)
+		w.Fatal(err)
 	}
 	c := s.CachedInfo().Config
 	change(&c)
-	if _, err := tr.js.UpdateStream(tr.Context(), c); err != nil {
-		tr.Fatal(err)
+	if _, err := w.js.UpdateStream(w.Context(), c); err != nil {
+		w.Fatal(err)
 	}
 }
 
@@ -91,13 +91,7 @@ func (tr *trial) take(x step) {
 			return
 		}
 		// At once, or in the middle of what it says to the server next.
-		if r.link.cut(); x.n > 0 {
-			r.link.mend()
-			r.link.cutAfter(x.n * x.n)
-			time.Sleep(time.Duration(x.n) * 10 * time.Millisecond)
-			r.link.cut()
-		}
-		r.cancel()
+		r.crash(x.n*x.n, time.Duration(x.n)*10*time.Millisecond)
 		tr.dying, tr.running[x.replica] = append(tr.dying, r), nil
 	case "cut":
 		if r != nil {

@@ -34,6 +34,8 @@ type lookBack struct {
 	since    time.Time        // the answers were read from here
 	at       time.Time        // until here
 	known    map[uint64]uint8 // hashes of the sources that have an answer, and the most hops of one
+
+	looked int64 // headers read since it was last counted
 }
 
 // place is where answers are.
@@ -163,6 +165,7 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, know
 		got := uint64(0)
 		for msg := range batch.Messages() {
 			got++
+			b.looked++
 			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
 			if err == nil && (b.hops || replay == b.replay) && src.Seq >= b.from && src.Seq < b.to {
 				hash, hop := sourceHash(&src, replay), uint8(recordHop)

@@ -27,6 +27,7 @@ var counters = [...]counter{
 	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", func(c *Counts) int64 { return c.Saved }},
 	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", func(c *Counts) int64 { return c.Repeats }},
 	{"wxenrich.lookbacks", "{read}", "Reads of the output's headers to find answers beyond the duplicate window.", func(c *Counts) int64 { return c.LookBacks }},
+	{"wxenrich.lookback_answers", "{answer}", "Answers whose headers were read for that.", func(c *Counts) int64 { return c.LookedAt }},
 	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", func(c *Counts) int64 { return c.NoUnionID }},
 	{"wxenrich.samples", "{row}", "Rows of batches compared with user/info.", func(c *Counts) int64 { return c.Samples }},
 	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},

@@ -134,6 +134,8 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *
 		l.stats.lookBacks.Add(1)
 		err = b.readOn(ctx)
 	}
+	l.stats.lookedAt.Add(b.looked)
+	b.looked = 0
 	return err == nil && b.answered(d), err
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/gateway"
+	"github.com/wxenrich/wxenrich/pipeline/gateway/spool"
 	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
@@ -30,7 +32,8 @@ In the console set the URL https://<your host>/wechat/<appid> and the Token and
 EncodingAESKey that push.token_file and push.aes_key_file of the account hold.
 
 WeChat is told success only when a push is stored; else it sends it again, three
-times in all. Its repeats become one event.
+times in all. Its repeats become one event. With gateway.spool.dir pushes wait on
+this machine's disk while NATS is away, and are stored in order afterwards.
 
 It runs beside "wxenrich run", on the same configuration or another, behind a
 proxy that ends TLS or with gateway.tls_cert. SIGTERM or Ctrl-C ends it when
@@ -73,9 +76,16 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	nats := new(gatewayNATS)
 	defer nats.close()
 	c := cfg.Gateway
+	waiting, err := openSpool(c.Spool, log)
+	if err != nil {
+		return err
+	}
+	if waiting != nil {
+		defer waiting.Close()
+	}
 	gw, err := gateway.New(gateway.Config{
 		Accounts: accounts, Path: c.Path, JS: nats, Log: log, Meter: t.meter,
-		Timeout: c.Timeout.Std(), MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, Rate: c.Rate,
+		Spool: waiting, Look: nats.Look, Window: nats.Window, Timeout: c.Timeout.Std(), MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, Rate: c.Rate,
 	})
 	if err != nil {
 		return usage("%w", err)
@@ -92,6 +102,9 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	var drain sync.WaitGroup
+	drain.Go(func() { gw.Run(ctx) })
+	defer drain.Wait()
 	defer cancel()
 	connected := make(chan error, 1)
 	go func() { connected <- nats.connect(ctx, conn, cfg, log) }()
@@ -113,6 +126,23 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	}
 	server.stop(cfg.Gateway.Timeout.Std() + time.Second)
 	return err
+}
+
+// openSpool opens the folder where pushes wait, if there is to be one.
+func openSpool(c config.Spool, log *slog.Logger) (*spool.Spool, error) {
+	if c.Dir == "" {
+		return nil, nil
+	}
+	s, err := spool.Open(c.Dir, spool.Options{MaxBytes: int64(c.MaxBytes)})
+	if errors.Is(err, spool.ErrLocked) {
+		return nil, usage("gateway.spool.dir: %w", err).hint("is another gateway running? each needs a folder of its own")
+	} else if err != nil {
+		return nil, failed("gateway.spool.dir: %w", err)
+	}
+	if n := s.Len(); n > 0 {
+		log.Info("pushes are in the spool", slog.Int("pushes", n))
+	}
+	return s, nil
 }
 
 // pushAccounts are the accounts that WeChat pushes for.

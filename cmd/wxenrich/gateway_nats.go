@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,6 +14,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/gateway"
 )
 
 // gatewayNATS is the gateway's connection, which may come later than the first
@@ -21,11 +23,36 @@ type gatewayNATS struct {
 	mu   sync.RWMutex
 	conn *natsconn.Conn
 	js   jetstream.JetStream // nil until the streams are there
+
+	window time.Duration // the shortest in which a stream knows a repeat by its id
+}
+
+// Window is how long a repeat is known by its id; 0 while nobody knows.
+func (n *gatewayNATS) Window() time.Duration {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.window
+}
+
+// Look is what the spool needs to know of the past.
+func (n *gatewayNATS) Look(ctx context.Context, subject string, since time.Time, visit func(id string)) error {
+	js := n.ready()
+	if js == nil {
+		return errNotConnected
+	}
+	return gateway.Look(ctx, js, subject, since, visit)
+}
+
+func (n *gatewayNATS) ready() jetstream.JetStream {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.js
 }
 
 var errNotConnected = errors.New("not connected to NATS yet")
 
-// connect waits for the server and makes or checks the streams.
+// connect waits for the server and makes or checks the streams. A push may wait
+// in the spool meanwhile.
 func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *config.Config, log *slog.Logger) error {
 	s.Wait = true
 	conn, err := natsconn.ConnectPublisher(ctx, s, "wxenrich gateway")
@@ -39,10 +66,14 @@ func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *con
 	if err != nil {
 		return err
 	}
+	var window time.Duration
 	for _, spec := range gatewaySpecs(cfg) {
-		_, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
+		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {
 			return conn.Explain(missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects))
+		}
+		if d := stream.CachedInfo().Config.Duplicates; window == 0 || d < window {
+			window = d
 		}
 		for _, d := range drifts {
 			if d.Fatal {
@@ -53,7 +84,7 @@ func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *con
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.js = js
+	n.js, n.window = js, window
 	return nil
 }
 
@@ -89,9 +120,7 @@ func gatewaySpecs(cfg *config.Config) []events.StreamSpec {
 }
 
 func (n *gatewayNATS) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	n.mu.RLock()
-	js := n.js
-	n.mu.RUnlock()
+	js := n.ready()
 	if js == nil {
 		return nil, errNotConnected
 	}

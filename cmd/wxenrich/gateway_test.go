@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,38 @@ func TestGateway(t *testing.T) {
 	}
 	if strings.Contains(metrics, openid) {
 		t.Error("an openid is in the metrics")
+	}
+}
+
+// A gateway that starts without NATS and has a spool takes pushes at once.
+func TestGatewaySpool(t *testing.T) {
+	t.Parallel()
+	w := pushWorld(t)
+	w.environ = append(w.environ, "WXENRICH_GATEWAY_SPOOL_DIR="+filepath.Join(t.TempDir(), "spool"))
+	w.nats.Stop()
+	b := w.background(t, "gateway")
+	b.out.waitFor("taking WeChat's pushes")
+	openid := w.account.OpenID(7)
+	if got := w.pushFollow(t, openid); got != "success" {
+		t.Errorf("answer %q", got)
+	}
+	second := append(slices.Clone(w.environ), "WXENRICH_GATEWAY_HTTP_LISTEN=")
+	wxenrich(t, second, "", "gateway").want(t, 2, "", "in use by another process")
+	metrics := fetch(t, http.DefaultClient, "http://"+w.setting("WXENRICH_GATEWAY_HTTP_LISTEN")+"/metrics", nil, "")
+	if !regexp.MustCompile(`(?m)^wxenrich_spool_pushes\{.*\} 1$`).MatchString(metrics) {
+		t.Errorf("the metrics do not say that one push waits:\n%s", metrics)
+	}
+	w.nats.Start()
+	b.out.waitFor("the spool is empty again")
+	if all := stored(t, w.nats.JetStream()); len(all) != 1 || !strings.Contains(string(all[0].Data()), openid) {
+		t.Errorf("stored: %v", all)
+	}
+	metrics = fetch(t, http.DefaultClient, "http://"+w.setting("WXENRICH_GATEWAY_HTTP_LISTEN")+"/metrics", nil, "")
+	for _, path := range readmes {
+		mentioned(t, path, regexp.MustCompile(`(?m)^wxenrich_(?:spool|push)\w*?(?:_total|_seconds|_bytes|spool_pushes)`).FindAllString(metrics, -1))
+	}
+	if code := b.end(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

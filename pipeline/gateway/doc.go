@@ -22,6 +22,16 @@
 // at once: the gateway goes on trying for Config.Timeout. Three tries then last
 // some 15 seconds.
 //
+// # Spool
+//
+// With Config.Spool a push that cannot be stored in a third of Config.Timeout
+// goes to disk, and success is said when it is synced there. While anything is
+// in the spool all pushes go through it, so that they stay in their order;
+// [Gateway.Run] stores them one after the other, as fast as the server confirms.
+// What may have been stored before it went to the spool, and has been there for
+// longer than the stream remembers ids, is looked for first: it becomes one
+// event. A full spool, or a disk that fails, is as if there were none.
+//
 // # Several accounts
 //
 // Each has a path of its own, Config.Path and its appid. At Config.Path itself
@@ -31,5 +41,5 @@
 //
 // # Concurrency
 //
-// A [Gateway] is an http.Handler.
+// A [Gateway] is an http.Handler; Run is called once beside it.
 package gateway

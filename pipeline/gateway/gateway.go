@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/gateway/spool"
 	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
@@ -48,6 +49,16 @@ type Config struct {
 	MaxInFlight int           // pushes at a time; the rest is answered 503. Default 5,000
 	Rate        float64       // pushes a second that are taken; the rest is answered 429. 0 is unlimited
 
+	// Spool, if there is one, takes pushes while JS does not; Run stores them
+	// later. The gateway does not close it.
+	Spool *spool.Spool
+	// Look calls visit with the message ids that were stored on a subject since a
+	// time. Of a push that stayed in the spool for longer than Window, how long
+	// the streams know a repeat by its id, it tells whether it was stored before
+	// it got there. Nil never looks.
+	Look   func(ctx context.Context, subject string, since time.Time, visit func(id string)) error
+	Window func() time.Duration // default 2 minutes, which is nats-server's own
+
 	Log    *slog.Logger         // default none
 	Meter  metric.Meter         // default none
 	Tracer trace.TracerProvider // default otel's global one
@@ -58,6 +69,7 @@ const (
 	DefaultTimeout     = 4500 * time.Millisecond
 	DefaultMaxBody     = 256 << 10
 	DefaultMaxInFlight = 5000
+	DefaultWindow      = 2 * time.Minute
 )
 
 // Gateway takes pushes. It is safe for concurrent use.
@@ -83,6 +95,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	if cfg.MaxInFlight == 0 {
 		cfg.MaxInFlight = DefaultMaxInFlight
+	}
+	if cfg.Window == nil {
+		cfg.Window = func() time.Duration { return DefaultWindow }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -128,7 +143,7 @@ func New(cfg Config) (*Gateway, error) {
 		}
 	}
 	var err error
-	if g.metrics, err = newMetrics(cfg.Meter); err != nil {
+	if g.metrics, err = newMetrics(cfg.Meter, cfg.Spool); err != nil {
 		return nil, err
 	}
 	root := strings.TrimSuffix(cfg.Path, "/")

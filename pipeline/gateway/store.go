@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +19,8 @@ type outcome string
 const (
 	stored    outcome = "stored"
 	duplicate outcome = "duplicate" // stored before: WeChat repeats what it got no answer to
+	spooled   outcome = "spooled"   // on this machine's disk, to be stored later
+	aside     outcome = "aside"     // from the spool: no stream takes it; in a file of its own
 	dropped   outcome = "dropped"   // a message, and messages are not wanted
 	failed    outcome = "failed"    // not stored as far as we know; WeChat will send it again
 )
@@ -47,9 +48,13 @@ func (g *Gateway) store(ctx context.Context, a *Account, m *push.Message, deadli
 	// WeChat may hang up before we do; what has been begun is finished.
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	return g.publish(ctx, msg)
+	if g.cfg.Spool == nil {
+		return g.publish(ctx, msg)
+	}
+	return g.publishOrSpool(ctx, msg)
 }
 
+// publish tries until ctx ends.
 func (g *Gateway) publish(ctx context.Context, msg *nats.Msg) (outcome, error) {
 	for {
 		ack, err := g.attempt(ctx, msg)
@@ -103,11 +108,3 @@ func (c carrier) Get(key string) string {
 }
 func (c carrier) Set(key, value string) { c[key] = []string{value} }
 func (c carrier) Keys() []string        { return nil } // nobody lists them to inject
-
-// Ready says why pushes cannot be stored now, nil when they can.
-func (g *Gateway) Ready() error {
-	if !g.cfg.JS.IsConnected() {
-		return errors.New("no connection to NATS")
-	}
-	return nil
-}

@@ -18,6 +18,7 @@ type Gateway struct {
 	TLSKey      string   `yaml:"tls_key" doc:"PEM file with its key" zh:"其私钥 PEM 文件"`
 	Subject     string   `yaml:"subject" default:"wx.events.{appid}.{type}" doc:"subject of an event in input.stream; {type} is subscribe, unsubscribe, SCAN …" zh:"事件在 input.stream 中的主题；{type} 为 subscribe、unsubscribe、SCAN 等"`
 	Messages    Messages `yaml:"messages"`
+	Spool       Spool    `yaml:"spool"`
 	Timeout     Duration `yaml:"timeout" default:"4.5s" min:"100ms" max:"4.8s" doc:"how long a push may wait for its stream before WeChat is left to send it again; WeChat waits 5 s" zh:"推送等待写入流的时间，超过则让微信重试；微信等待 5 秒"`
 	MaxSkew     Duration `yaml:"max_skew" default:"5m" min:"1s" max:"1h" doc:"how far a push's timestamp may be from the clock; at most half of input.duplicates, so that an old copy is never a new event" zh:"推送时间戳与本机时钟允许的偏差；不超过 input.duplicates 的一半，重放的推送就不会成为新事件"`
 	MaxBody     Size     `yaml:"max_body" default:"256KiB" min:"1KiB" max:"512KiB" doc:"size of a push" zh:"推送的大小上限"`
@@ -31,6 +32,12 @@ type Messages struct {
 	Stream  string `yaml:"stream" default:"WX_MESSAGES" doc:"stream of the messages that people write to the account; {appid} may be used" zh:"用户发给公众号的消息所在的流，可用 {appid}"`
 	Subject string `yaml:"subject" default:"wx.messages.{appid}.{type}" doc:"subject of a message; {type} is text, image, voice …; empty drops messages" zh:"消息的主题；{type} 为 text、image、voice 等；留空则丢弃消息"`
 	Storage
+}
+
+// Spool is where pushes wait on disk while their stream takes none.
+type Spool struct {
+	Dir      string `yaml:"dir" doc:"folder in which pushes wait while NATS is away, synced before WeChat is told success; empty for none; each gateway needs its own, on a disk that stays" zh:"NATS 不可用时推送暂存的目录，落盘后才回答 success；留空则不使用；每个网关使用各自的、持久的目录"`
+	MaxBytes Size   `yaml:"max_bytes" default:"256MiB" min:"1MiB" doc:"how much may wait there, some 900 bytes for a push" zh:"暂存的上限，每个推送约 900 字节"`
 }
 
 // Push is what an account's console says about its server address (服务器配置).

@@ -36,7 +36,8 @@ func newAuditCommand(a *app) *cobra.Command {
 		Long: `Reads the streams, headers only, and accounts for every event that the lanes
 listen to: it has its record or its dead letter, or is pending, or nobody can
 say any more because a stream has dropped what is old. What is missing or
-doubled is named by its place in the input stream and its id.
+doubled is named by its place in the input stream and its id. The events of
+backfills have a row of their own: they are pending until their job is done.
 
 It changes nothing and may run beside the service. An event that is not
 acknowledged yet is pending. Exit code 1 when an event is missing or doubled, 3
@@ -78,6 +79,9 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 	js, err := nc.JetStream()
 	if err != nil {
 		return err
+	}
+	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
+		return nc.Explain(err)
 	}
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	scope.Progress = func(stream string, done, total uint64) {

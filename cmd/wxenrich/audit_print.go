@@ -52,7 +52,11 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	rows := make([][]string, len(r.Lanes))
 	for i := range r.Lanes {
 		b := &r.Lanes[i]
-		rows[i] = []string{b.AppID, grouped(b.In)}
+		account := b.AppID
+		if b.Part != "" {
+			account += ", " + b.Part
+		}
+		rows[i] = []string{account, grouped(b.In)}
 		for _, t := range terms {
 			rows[i] = append(rows[i], grouped(t.count(b)))
 		}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
 )
 
 func TestBackfill(t *testing.T) {
@@ -34,6 +36,17 @@ func TestBackfill(t *testing.T) {
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, 0, "1 records, 0 came, 1 left", "")
 	w.run(t, "", "backfill", "--missing", "--new").want(t, 0, "0 records", "")
 	w.run(t, "", "backfill", "list", "--all").want(t, 0, "done", "")
+	w.run(t, "", "audit").want(t, 0, testAppID+", backfill", "")
+	var report audit.Report
+	if err := json.Unmarshal([]byte(w.run(t, "", "audit", "--json").out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(report.Lanes); n != 2 {
+		t.Fatalf("%d lanes in the audit, want the live one and the backfills", n)
+	}
+	if b := report.Lanes[1]; b.In == 0 || b.Records != b.In || b.Pending != 0 || !report.Holds() {
+		t.Errorf("the audit of the backfills: %+v", b)
+	}
 	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT=elsewhere")
 	w.run(t, "", "backfill").want(t, exitUsage, "", "has no {appid}")
 	service.end()

@@ -22,6 +22,7 @@ const (
 	replayed             // a replay has answered it
 	counted              // one answer of a replay is counted
 	repeated             // an earlier event has the same id
+	waiting              // its job is not done: it needs no answer yet
 )
 
 // known reports whether the slot has a source with a time and a lane.

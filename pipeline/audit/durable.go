@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,11 @@ import (
 // it has acknowledged by now has its answer stored by now.
 func (r *run) openDurable(ctx context.Context, i int) error {
 	l, b := &r.scope.Lanes[i], &r.report.Lanes[i]
-	b.AppID, b.Stream = l.AppID, l.Stream
+	b.AppID, b.Stream, b.Part = l.AppID, l.Stream, l.Part
+	if l.Waiting != nil {
+		r.lanes[i].floor = math.MaxUint64
+		return nil
+	}
 	consumer, err := r.streams[l.Stream].Consumer(ctx, l.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		r.note("account %s: stream %s has no durable %s; what is unanswered counts as pending", l.AppID, l.Stream, l.Durable)

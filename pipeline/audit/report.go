@@ -13,7 +13,8 @@ type Report struct {
 type Balance struct {
 	AppID    string `json:"appid"`
 	Stream   string `json:"stream"`
-	FirstSeq uint64 `json:"first_seq"` // of the events counted; 0 when there is none
+	Part     string `json:"part,omitempty"` // "backfill": the events of such jobs; empty: the live lane's
+	FirstSeq uint64 `json:"first_seq"`      // of the events counted; 0 when there is none
 	LastSeq  uint64 `json:"last_seq"`
 
 	In           uint64 `json:"in"`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
 
@@ -123,7 +124,11 @@ func (r *run) readInputs(ctx context.Context) error {
 			}
 			seq, stored := meta.Sequence.Stream, meta.Timestamp.UnixNano()
 			if i, ok := laneOf[m.Subject()]; ok && r.scope.has(seq, stored) {
-				*b.slots.of(seq) = slot{stored: stored, lane: uint16(i), flags: present}
+				s := slot{stored: stored, lane: uint16(i), flags: present}
+				if w := r.scope.Lanes[i].Waiting; w != nil && w(value(m.Headers(), events.HeaderMsgID)) {
+					s.flags |= waiting
+				}
+				*b.slots.of(seq) = s
 				if r.scope.Repeats {
 					b.noteProducerIDs(i, seq, m.Headers())
 				}

@@ -21,6 +21,12 @@ type Lane struct {
 	// others' need not be read then.
 	OutputSubject, DeadSubject string
 
+	// Waiting, if it is not nil, says instead of a durable which events need no
+	// answer yet, by their Nats-Msg-Id. It is for events that jobs answer, each
+	// with a durable of its own for the time: see Part.
+	Waiting func(id string) bool
+	Part    string // of the account, for the report: empty is what its live lane listens to
+
 	Fields map[string]string // where the producer keeps an event's fields: see events.Decoder
 }
 
@@ -57,7 +63,7 @@ func (s *Scope) validate() error {
 		return fmt.Errorf("audit: %d lanes, want 1 to %d", len(s.Lanes), math.MaxUint16-1)
 	}
 	for _, l := range s.Lanes {
-		if l.AppID == "" || l.Stream == "" || len(l.Subjects) == 0 || l.Durable == "" || l.Output == "" || l.Dead == "" {
+		if l.AppID == "" || l.Stream == "" || len(l.Subjects) == 0 || l.Durable == "" && l.Waiting == nil || l.Output == "" || l.Dead == "" {
 			return fmt.Errorf("audit: lane %q: AppID, Stream, Subjects, Durable, Output and Dead are needed", l.AppID)
 		}
 	}

@@ -44,7 +44,7 @@ func (r *run) settleOne(input string, b *book, seq uint64, s *slot) {
 		sum.Replayed++
 	case !lane.start.IsZero() && s.stored < lane.start.UnixNano():
 		sum.BeforeStart++
-	case seq > lane.floor:
+	case seq > lane.floor || s.flags&waiting != 0:
 		sum.Pending++
 	case !lane.horizon.IsZero() && s.stored < lane.horizon.UnixNano():
 		sum.Unverifiable++

@@ -199,3 +199,65 @@ func TestSmallLimitIsNotReachedByAGuess(t *testing.T) {
 		})
 	}
 }
+
+// Another service spends more of the quota than we do, and we may use half of
+// it: WeChat says every hour what both have used, and that is what counts.
+func TestOthersSpendTheSameQuota(t *testing.T) {
+	for unit, limit := range map[string]int{"call": 1000, "openid": 20_000} {
+		t.Run(unit, func(t *testing.T) {
+			account := wechattest.AccountConfig{Limits: wechattest.Limits{UserInfo: limit}, Quirks: wechattest.Quirks{CostPerOpenID: unit == "openid"}}
+			inBubble(t, account, func(w *world) {
+				cfg := lifelike()
+				cfg.QuotaUse, cfg.BatchSize, cfg.Recheck = 0.5, 20, 0
+				lane := w.start(cfg, w.board(w.bucket()))
+				another := w.client(appid, secret)
+				most := 3 * limit / 20 // of the others in an hour
+				used := func() int64 {
+					q, err := another.Quota(w.Context(), "/cgi-bin/"+batchget)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return q.Used
+				}
+				published := 0
+				for hour := 0; lane.State().Phase != pipeline.Held; hour++ {
+					if hour == 8 {
+						t.Fatalf("still running with %d used of %d", used(), limit)
+					}
+					size := 1
+					if unit == "openid" {
+						size = 50
+					}
+					var qs []wechat.Query
+					for i := range size {
+						qs = append(qs, wechat.Query{OpenID: w.acc.OpenID(i)})
+					}
+					for range most / size {
+						if _, err := another.BatchGet(w.Context(), qs); err != nil {
+							t.Fatal(err)
+						}
+					}
+					ours := 50 * 20 // fifty calls
+					if published+ours > 90_000 {
+						t.Fatal("no followers are left")
+					}
+					w.publish(ours, func(i int) []byte { return w.openid(published + i) })
+					published += ours
+					time.Sleep(61 * time.Minute)
+				}
+				h := lane.State().Hold
+				if h.Reason != pipeline.HoldDailyQuota || h.Code != 0 {
+					t.Errorf("hold: %+v, want one of our own", h)
+				}
+				// What others spend is known once an hour.
+				if n := int(used()); n < limit/2-cfg.Concurrency*cfg.BatchSize || n > limit/2+most+cfg.Concurrency*cfg.BatchSize {
+					t.Errorf("held when %d of %d were used, want half, and what others use in an hour at most", n, limit)
+				}
+				// Unknown, which counts like openid, is as much as can be said while others spend that much.
+				if q := lane.Quota(); q.Unit != unit && (q.Unit != "unknown" || unit == "call") {
+					t.Errorf("quota: %+v, want the unit %s", q, unit)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(50*time.Millisecond)))
+		})
+	}
+}

@@ -1,12 +1,24 @@
 package pipeline_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"testing"
 	"time"
 
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
+
+// noQuota does not say what is left of the quota, so that nothing but calls for
+// people fetches a token.
+type noQuota struct{ pipeline.Directory }
+
+func (noQuota) Quota(context.Context, string) (wechat.Quota, error) {
+	return wechat.Quota{}, errors.New("not said")
+}
 
 // A fault of one call or a few: how many calls and tokens three full batches
 // take then, one after the other, and how long. Without a fault it is three
@@ -51,7 +63,7 @@ func TestReactionToAFewCalls(t *testing.T) {
 				cfg := lifelike()
 				cfg.Concurrency = 1
 				began := time.Now()
-				w.start(cfg)
+				w.start(cfg, func(d *pipeline.Deps) { d.WeChat = noQuota{d.WeChat} })
 				answers := w.answers(300)
 				if got := count(answers); !maps.Equal(got, map[string]int{"following": 300}) {
 					w.Errorf("answers: %v, want 300 following", got)

@@ -87,6 +87,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 	scope.Progress = func(stream string, done, total uint64) {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
 	}
+	scope.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
 	report, err := audit.Run(ctx, js, scope)
 	progress.Done()
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

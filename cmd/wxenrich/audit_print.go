@@ -20,6 +20,7 @@ type auditTerm struct {
 var auditTerms = []auditTerm{
 	{"records", func(b *audit.Balance) uint64 { return b.Records }, false},
 	{"dead letters", func(b *audit.Balance) uint64 { return b.DeadLetters }, false},
+	{"purged", func(b *audit.Balance) uint64 { return b.Purged }, true},
 	{"pending", func(b *audit.Balance) uint64 { return b.Pending }, false},
 	{"replayed", func(b *audit.Balance) uint64 { return b.Replayed }, true},
 	{"before start", func(b *audit.Balance) uint64 { return b.BeforeStart }, true},

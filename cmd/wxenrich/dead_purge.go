@@ -12,7 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
 	"github.com/wxenrich/wxenrich/pipeline/dead"
 )
 
@@ -30,10 +32,9 @@ func newDeadPurgeCommand(a *app) *cobra.Command {
 		Short: "Remove dead letters for good",
 		Long: `Removes dead letters by sequence, account, reason, errcode or age; all of them
 need --all. It counts them first, and asks, unless --yes says so; letters that
-come in meanwhile stay. What is removed cannot be redriven, and "wxenrich audit"
-can no longer tell what became of these events: it counts them as missing or
-unverifiable. "wxenrich dead export" keeps a copy. Exit code 3 when there are
-none.`,
+come in meanwhile stay. What is removed cannot be redriven; "wxenrich dead
+export" keeps a copy. The state bucket keeps which events had a letter, so that
+"wxenrich audit" does not miss them. Exit code 3 when there are none.`,
 		Example: `  wxenrich dead purge 1 --yes
   wxenrich dead purge --reason rejected --until 30d --dry-run
   wxenrich dead purge --appid wx0123456789abcdef --code 40003 --yes --json`,
@@ -59,9 +60,11 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 	}
 	groups := dead.Groups{}
 	found := map[string][]uint64{}
+	var purged []dead.Purged
 	sum, err := m.read(ctx, false, func(p dead.Place, l *dead.Letter) bool {
 		groups.Add(l)
 		found[p.Stream] = append(found[p.Stream], l.Seq)
+		purged = append(purged, dead.NewPurged(p.Stream, l))
 		return true
 	})
 	if err != nil {
@@ -81,6 +84,9 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 			if err := m.confirm(ctx, fmt.Sprintf("remove %s dead letters for good?", grouped(sum.Read))); err != nil {
 				return err
 			}
+		}
+		if err := m.writeReceipts(ctx, purged); err != nil {
+			return err
 		}
 		if removed, err = m.remove(ctx, found, sum.Read); err != nil {
 			return fmt.Errorf("after %d were removed: %w", removed, err)
@@ -118,6 +124,49 @@ func (m *morgue) confirm(ctx context.Context, question string) error {
 		}
 		return nil
 	}
+}
+
+// writeReceipts notes in the state bucket what is about to be removed.
+func (m *morgue) writeReceipts(ctx context.Context, purged []dead.Purged) error {
+	if m.cfg.State.Bucket == "" {
+		fmt.Fprintln(m.app.err, "note: state.bucket is empty: \"wxenrich audit\" will miss these events")
+		return nil
+	}
+	kv, err := m.js.KeyValue(ctx, m.cfg.State.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		fmt.Fprintf(m.app.err, "note: there is no bucket %s: \"wxenrich audit\" will miss these events\n", m.cfg.State.Bucket)
+		return nil
+	}
+	if err == nil {
+		err = dead.WriteReceipts(ctx, kv, time.Now(), whoAsks(), purged)
+	}
+	if err != nil {
+		return m.nc.Explain(err)
+	}
+	return nil
+}
+
+// purgedLetters reads what was ever noted so.
+func purgedLetters(ctx context.Context, js jetstream.JetStream, cfg *config.Config) ([]audit.Purged, error) {
+	if cfg.State.Bucket == "" {
+		return nil, nil
+	}
+	kv, err := js.KeyValue(ctx, cfg.State.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", cfg.State.Bucket, err)
+	}
+	purged, err := dead.ReadReceipts(ctx, kv)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]audit.Purged, len(purged))
+	for i, p := range purged {
+		out[i] = audit.Purged(p)
+	}
+	return out, nil
 }
 
 // remove deletes letters; one that is gone already counts as nothing.

@@ -91,6 +91,16 @@ func TestDeadRedrive(t *testing.T) {
 	w.run(t, "", "dead", "redrive", "--all", "--max-hops", "1").want(t, exitNotFound, "", "none of the 6 letters can be tried again")
 	w.run(t, "", "audit").want(t, 0, "the law holds", "")
 
+	// What is purged is not missed.
+	r = w.run(t, "", "dead", "list", "--each", "--json", "--reason", "invalid_openid", "--limit", "1")
+	var doomed struct{ Seq int }
+	if err := json.Unmarshal([]byte(r.out), &doomed); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "dead", "purge", fmt.Sprint(doomed.Seq), "--yes").want(t, 0, "removed 1 dead letters", "")
+	w.run(t, "", "audit", "--json").want(t, 0, `"dead_letters":5,"purged":1,`, "")
+	w.run(t, "", "audit").want(t, 0, "18 events = 12 records + 5 dead letters + 1 purged: the law holds", "")
+
 	// One that waits is not begun twice, and goes on.
 	if code := service.end(); code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -98,7 +108,7 @@ func TestDeadRedrive(t *testing.T) {
 	w.run(t, "", "dead", "redrive", "--all", "--detach").want(t, 0, "wxenrich jobs show redrive-", "")
 	w.run(t, "", "dead", "redrive", "--reason", "invalid_openid").want(t, exitFailed, "", "is not finished (pending)\nhint: wxenrich jobs resume redrive-")
 	service = w.background(t, "run")
-	w.run(t, "", "dead", "redrive", "--all").want(t, 0, "is done: 0 records, 6 dead letters", "going on with redrive-")
+	w.run(t, "", "dead", "redrive", "--all").want(t, 0, "is done: 0 records, 5 dead letters", "going on with redrive-")
 	if code := service.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

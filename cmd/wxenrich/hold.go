@@ -103,15 +103,11 @@ func (f *holdFlags) do(ctx context.Context, a *app, name string, then func(conte
 }
 
 func (f *holdFlags) hold(ctx context.Context, a *app, board *pipeline.Board, appid string) error {
-	by := "somebody"
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		by = u.Username
-	}
 	var until time.Time
 	if f.last > 0 {
 		until = time.Now().Add(f.last)
 	}
-	if err := board.Hold(ctx, appid, by, f.why, until); err != nil {
+	if err := board.Hold(ctx, appid, whoAsks(), f.why, until); err != nil {
 		return err
 	}
 	if until.IsZero() {
@@ -120,6 +116,14 @@ func (f *holdFlags) hold(ctx context.Context, a *app, board *pipeline.Board, app
 		fmt.Fprintf(a.out, "%s is on hold until %s\n", appid, until.Format(time.RFC3339))
 	}
 	return nil
+}
+
+// whoAsks is a name for the person at this machine.
+func whoAsks() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "somebody"
 }
 
 func (f *holdFlags) resume(ctx context.Context, a *app, board *pipeline.Board, appid string) error {

@@ -23,6 +23,7 @@ const (
 	counted              // one answer of a replay is counted
 	repeated             // an earlier event has the same id
 	waiting              // its job is not done: it needs no answer yet
+	purged               // it had a dead letter, which a person has removed
 )
 
 // known reports whether the slot has a source with a time and a lane.

@@ -20,6 +20,7 @@ type Balance struct {
 	In           uint64 `json:"in"`
 	Records      uint64 `json:"records"`
 	DeadLetters  uint64 `json:"dead_letters"`
+	Purged       uint64 `json:"purged"`       // had a dead letter, which a person has removed
 	Replayed     uint64 `json:"replayed"`     // answered by replays only
 	Pending      uint64 `json:"pending"`      // unanswered, above the durable's ack floor
 	BeforeStart  uint64 `json:"before_start"` // unanswered, from before the durable was to begin
@@ -101,6 +102,7 @@ func (r *Report) Sum() Balance {
 		s.In += b.In
 		s.Records += b.Records
 		s.DeadLetters += b.DeadLetters
+		s.Purged += b.Purged
 		s.Replayed += b.Replayed
 		s.Pending += b.Pending
 		s.BeforeStart += b.BeforeStart

@@ -30,7 +30,7 @@ func Run(ctx context.Context, js jetstream.JetStream, s Scope) (Report, error) {
 		streams: map[string]jetstream.Stream{}, books: map[string]*book{},
 		byAppID: map[[2]string]int{}, explained: map[string]uint64{},
 	}
-	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.readDeletions, r.readHorizons} {
+	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.markPurged, r.readDeletions, r.readHorizons} {
 		if err := step(ctx); err != nil {
 			return Report{}, err
 		}

@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/wxenrich/wxenrich/events"
 )
 
 // A Lane is one durable and where its answers go.
@@ -47,6 +50,11 @@ type Scope struct {
 	Since   time.Time // events stored at this time or later
 	Until   time.Time // events stored before this time
 
+	// Purged, if it is not nil, tells which dead letters a person has removed for
+	// good: else their events would be missing. It is called when the letters have
+	// been read; whoever removes one writes it down first.
+	Purged func(context.Context) ([]Purged, error)
+
 	Repeats bool // look for the producer's repeats too, and name those of replays
 	Show    int  // how many events to name of each kind and lane; default 20, negative none
 	OpenIDs bool // with their openids
@@ -54,6 +62,13 @@ type Scope struct {
 	// Progress, if it is not nil, is called now and then by the goroutine of
 	// Run, with how many messages of a stream are read and how many there are.
 	Progress func(stream string, done, total uint64)
+}
+
+// Purged is an event whose dead letter was removed.
+type Purged struct {
+	Dead   string        // the stream of the letter
+	Source events.Source // without its subject
+	Hop    int           // how many redrives led to the letter
 }
 
 const defaultShow = 20

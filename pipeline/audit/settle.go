@@ -40,6 +40,8 @@ func (r *run) settleOne(input string, b *book, seq uint64, s *slot) {
 		sum.Records++
 	case s.live.letters > 0:
 		sum.DeadLetters++
+	case s.flags&purged != 0:
+		sum.Purged++
 	case s.flags&replayed != 0:
 		sum.Replayed++
 	case !lane.start.IsZero() && s.stored < lane.start.UnixNano():

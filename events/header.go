@@ -29,6 +29,16 @@ const (
 	HeaderDeadEventID   = "Wx-Dead-Event-Id"  // D: id of the event
 	HeaderDeadTruncated = "Wx-Dead-Truncated" // D: original size in bytes, when the body had to be cut
 
+	// With output.cloudevents a record is a CloudEvent in binary mode as well.
+	HeaderCESpecVersion     = "ce-specversion"     // R: 1.0
+	HeaderCEID              = "ce-id"              // R: the Nats-Msg-Id
+	HeaderCESource          = "ce-source"          // R: urn:wxenrich:<appid>
+	HeaderCEType            = "ce-type"            // R: the schema
+	HeaderCESubject         = "ce-subject"         // R: the person
+	HeaderCETime            = "ce-time"            // R: fetched_at of the body
+	HeaderCEDataContentType = "ce-datacontenttype" // R: the encoding of the body
+	HeaderCEDataSchema      = "ce-dataschema"      // R: the $id of the JSON Schema of the body
+
 	// OrigPrefix is put before a producer's header that would command the
 	// server (Nats-Rollup, Nats-Expected-…) or pass for one of ours.
 	OrigPrefix = "Wx-Orig-"

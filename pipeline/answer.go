@@ -94,6 +94,9 @@ func (l *Lane) encode(d *delivery, r *events.Record) answer {
 	if err != nil {
 		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 	}
+	if l.cfg.CloudEvents {
+		r.AddCloudEvent(msg, l.cfg.Format)
+	}
 	passTrace(msg.Header, d.original().Header)
 	d.noteDeliveries(msg.Header)
 	return answer{delivery: d, msg: msg}

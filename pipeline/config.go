@@ -42,10 +42,11 @@ type Config struct {
 	RecentMaxAge time.Duration // how much older than its event an answer may be; default 0, none
 	Recheck      time.Duration // wait before a fresh follower who seems not to follow is asked again; default 2 s, 0 never
 
-	Output events.Template // subject of records; default wx.profiles.{appid}
-	Format events.Format   // default msgpack
-	Atomic bool            // publish a group as one atomic batch: where every write is synced
-	Dead   events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
+	Output      events.Template // subject of records; default wx.profiles.{appid}
+	Format      events.Format   // default msgpack
+	CloudEvents bool            // records are CloudEvents in binary mode as well; default false
+	Atomic      bool            // publish a group as one atomic batch: where every write is synced
+	Dead        events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
 
 	SampleCheck   float64       // share of openids whose row is compared with user/info, 0 to 0.01; default 0, each costs a call
 	ExpectUnionID Expect        // whether followers have a unionid; default auto

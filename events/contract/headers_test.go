@@ -65,6 +65,12 @@ var sometimes = []string{
 	events.HeaderDeadCode, events.HeaderDeadMessage, events.HeaderDeadTruncated, events.HeaderDeadTime,
 }
 
+// cloudEvent are those that output.cloudevents adds.
+var cloudEvent = []string{
+	events.HeaderCESpecVersion, events.HeaderCEID, events.HeaderCESource, events.HeaderCEType,
+	events.HeaderCESubject, events.HeaderCETime, events.HeaderCEDataContentType, events.HeaderCEDataSchema,
+}
+
 // headerSchema describes the headers of records or of dead letters.
 func headerSchema(t *testing.T, dead bool) object {
 	t.Helper()
@@ -81,7 +87,7 @@ func headerSchema(t *testing.T, dead bool) object {
 		case h.name == events.HeaderContentType:
 			rules = object{{"enum", []string{events.Msgpack.ContentType(), events.JSON.ContentType()}}}
 			fallthrough
-		case !slices.Contains(sometimes, h.name):
+		case !slices.Contains(sometimes, h.name) && !slices.Contains(cloudEvent, h.name):
 			required = append(required, h.name)
 		}
 		properties = properties.with(h.name, append(object{{"type", "string"}, {"description", h.doc}}, rules...))

@@ -129,6 +129,10 @@ func TestMessagesKeepTheContract(t *testing.T) {
 			if err := headers.Validate(first(m.Header)); err != nil {
 				t.Errorf("headers of %s in %s: %v", name, f, err)
 			}
+			r.AddCloudEvent(m, f)
+			if err := headers.Validate(first(m.Header)); err != nil {
+				t.Errorf("headers of %s in %s as a CloudEvent: %v", name, f, err)
+			}
 		}
 	}
 	for name, d := range deadLetters() {

@@ -74,6 +74,12 @@ var readers = map[string]string{
 	events.HeaderDeadTruncated: "operators, ours",
 }
 
+func init() {
+	for _, name := range cloudEvent {
+		readers[name], loose[name] = "CloudEvents consumers", "CloudEvents 1.0"
+	}
+}
+
 // loose are headers whose text is for people, or somebody else's standard.
 var loose = map[string]string{
 	events.HeaderTraceParent: "W3C",

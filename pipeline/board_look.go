@@ -1,7 +1,10 @@
 package pipeline
 
 import (
+	"context"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 )
@@ -22,6 +25,17 @@ func (b *Board) Mark(appid, durable string) (Mark, bool) {
 	n := b.get(markKey(appid, durable))
 	m, _ := parseMark(n)
 	return Mark{m.Stream, m.Floor, m.May, n.written}, m.May > 0
+}
+
+// ReadMark is the same for somebody who reads nothing else of a bucket, and
+// makes no board for it. It is false also if the bucket cannot be read.
+func ReadMark(ctx context.Context, kv jetstream.KeyValue, appid, durable string) (Mark, bool) {
+	e, err := kv.Get(ctx, markKey(appid, durable))
+	if err != nil {
+		return Mark{}, false
+	}
+	m, _ := parseMark(note{value: e.Value()})
+	return Mark{m.Stream, m.Floor, m.May, e.Created()}, m.May > 0
 }
 
 // Quota is what the replicas of c's account know of its daily quota, which all

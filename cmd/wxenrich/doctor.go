@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
@@ -96,6 +97,7 @@ type doctor struct {
 	cfg    *config.Config
 	checks []check
 	rights rights
+	state  jetstream.KeyValue // the bucket; nil if it cannot be read
 }
 
 // check is one thing that was looked at.

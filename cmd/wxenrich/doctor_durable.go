@@ -10,6 +10,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
@@ -36,7 +37,7 @@ func (d *doctor) examineDurable(ctx context.Context, nc *natsconn.Conn, js jetst
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		d.missingDurable(ctx, js, a, about)
+		d.missingDurable(ctx, js, a, about, found)
 		return
 	case err != nil:
 		d.say(broken, about, nc.Explain(err).Error(), "")
@@ -48,13 +49,28 @@ func (d *doctor) examineDurable(ctx context.Context, nc *natsconn.Conn, js jetst
 		return
 	}
 	d.tell(plan.Durable(needs, info))
+	if m, known := d.mark(ctx, a, found); known && info.AckFloor.Stream < m.Floor {
+		d.say(bad, about, fmt.Sprintf("it has fallen behind: all is acknowledged up to %s, and was up to %s before it was made anew or restored",
+			grouped(info.AckFloor.Stream), grouped(m.Floor)), "nothing: what it delivers again is looked for among the answers, and not answered twice")
+	}
 	if d.clean(about) {
 		d.say(fine, about, fmt.Sprintf("%s events wait, %s are in hand", grouped(info.NumPending), grouped(uint64(info.NumAckPending))), "")
 	}
 }
 
+// mark is how far the account's replicas say that they have come on the stream
+// that there is now; false if they have not.
+func (d *doctor) mark(ctx context.Context, a *config.Account, found *layout) (m pipeline.Mark, known bool) {
+	if d.state == nil {
+		return m, false
+	}
+	r := a.Resolve()
+	m, known = pipeline.ReadMark(ctx, d.state, a.AppID, r.Durable)
+	return m, known && m.Born.Equal(found.born[r.Stream])
+}
+
 // missingDurable says whether one can be made.
-func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *config.Account, about string) {
+func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *config.Account, about string, found *layout) {
 	r := a.Resolve()
 	if events.Manage(d.cfg.Manage) != events.Create {
 		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, "create it, or set manage: create")
@@ -65,6 +81,10 @@ func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *
 		subject += "." + r.Subjects[0]
 	}
 	if !d.mayAsk(broken, "the durable does not exist and is to be made", "%s", subject) {
+		return
+	}
+	if m, known := d.mark(ctx, a, found); known && m.Floor > 0 {
+		d.say(told, about, fmt.Sprintf(`is gone; "wxenrich run" makes it anew behind %s, up to which all is answered`, grouped(m.Floor)), "")
 		return
 	}
 	var held uint64

@@ -86,7 +86,7 @@ func (d *doctor) examineBucket(ctx context.Context, nc *natsconn.Conn, js jetstr
 		return
 	}
 	d.mayAsk(bad, "the bucket could not be watched", "CONSUMER.CREATE.KV_%s.doctor.$KV.%s.>", name, name)
-	d.mayAsk(bad, "the bucket could not be read", "DIRECT.GET.KV_%s.$KV.%s.doctor", name, name)
+	mayRead := d.mayAsk(bad, "the bucket could not be read", "DIRECT.GET.KV_%s.$KV.%s.doctor", name, name)
 	if d.rights.prefix == "$JS.API." {
 		d.mayStore(bad, "the bucket could not be written to", "$KV."+name+".doctor")
 	}
@@ -99,6 +99,9 @@ func (d *doctor) examineBucket(ctx context.Context, nc *natsconn.Conn, js jetstr
 	switch {
 	case err == nil:
 		d.say(fine, about, "is there", "")
+		if mayRead {
+			d.state = kv
+		}
 	case !errors.Is(err, jetstream.ErrBucketNotFound):
 		d.say(bad, about, nc.Explain(err).Error(), "")
 	case events.Manage(d.cfg.Manage) != events.Create:

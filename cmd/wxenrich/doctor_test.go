@@ -288,3 +288,40 @@ func TestJudgeClock(t *testing.T) {
 		}
 	}
 }
+
+// What the bucket says of how far events are answered is held against the
+// durable.
+func TestDoctorReadsTheMark(t *testing.T) {
+	t.Parallel()
+	w := served(t)
+	js := w.nats.JetStream()
+	stream, err := js.Stream(t.Context(), "WX_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "WX_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const durable = "wxenrich-" + testAppID
+	mark := func(floor int) {
+		t.Helper()
+		value, err := json.Marshal(map[string]any{"stream": stream.CachedInfo().Created, "floor": floor, "may": 5000, "steps": []any{}})
+		if err == nil {
+			_, err = kv.Put(t.Context(), "mark."+testAppID+"."+durable, value)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(1)
+	if r := w.run(t, "", "doctor"); strings.Contains(r.out, "fallen behind") {
+		t.Errorf("the durable is ahead of the mark:\n%s", r.out)
+	}
+	mark(1234)
+	w.run(t, "", "doctor").want(t, 0, "durable "+durable+" of stream WX_EVENTS: it has fallen behind: all is acknowledged up to 2, and was up to 1,234 before", "")
+	if err := js.DeleteConsumer(t.Context(), "WX_EVENTS", durable); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "doctor").want(t, 0, "note  durable "+durable+` of stream WX_EVENTS: is gone; "wxenrich run" makes it anew behind 1,234, up to which all is answered`, "")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -17,6 +18,7 @@ import (
 type layout struct {
 	server  string // its version
 	streams map[string]jetstream.StreamConfig
+	born    map[string]time.Time // when each was made
 	drifts  []events.Drift
 	bucket  *jetstream.StreamConfig // nil when there is none
 }
@@ -24,10 +26,10 @@ type layout struct {
 // add notes a stream and how it differs from the configuration.
 func (l *layout) add(s jetstream.Stream, drifts []events.Drift) {
 	if l.streams == nil {
-		l.streams = make(map[string]jetstream.StreamConfig)
+		l.streams, l.born = make(map[string]jetstream.StreamConfig), make(map[string]time.Time)
 	}
 	info := s.CachedInfo()
-	l.streams[info.Config.Name] = info.Config
+	l.streams[info.Config.Name], l.born[info.Config.Name] = info.Config, info.Created
 	l.drifts = append(l.drifts, drifts...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/attribute"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -31,6 +32,8 @@ var apiBounds = []float64{.005, .01, .025, .05, .075, .1, .15, .2, .3, .5, 1, 2.
 
 func newTelemetry() (*telemetry, error) {
 	t := &telemetry{registry: prometheus.NewRegistry()}
+	// Memory, goroutines and file descriptors, under the names that everybody knows.
+	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprom.New(otelprom.WithRegisterer(t.registry))
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)

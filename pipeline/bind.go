@@ -34,6 +34,8 @@ type binding struct {
 	born     time.Time // of the input stream
 	upTo     uint64    // events up to it may have been taken before
 	raise    uint64    // the mark has to be raised to it at least, since it knew nothing
+	anew     bool      // the durable has forgotten what was acknowledged
+	reached  uint64    // how far it has delivered
 }
 
 // rebinding is what came of looking for the durable again.
@@ -81,6 +83,7 @@ func (l *loop) bindTo(b binding) {
 		l.tide = tide{born: b.born, risen: l.risen, rising: l.rising, unmarked: l.unmarked}
 	}
 	l.upTo = b.upTo
+	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)
 	l.past.Store(new(lookBack)) // what was known may be of another stream
 }
@@ -129,6 +132,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	b.consumer, err = l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		b.anew = mark.May > 0 // else it is new, as far as anybody knows
 		if mark.May == 0 || mark.Floor > info.State.LastSeq {
 			mark.Floor, b.upTo = 0, info.State.LastSeq
 		}
@@ -140,6 +144,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	case err == nil && b.consumer.CachedInfo().AckFloor.Stream < mark.Floor:
 		l.log.Warn("the durable has fallen behind what was answered: it was made anew or restored; what it delivers again is looked for among the answers first",
 			slog.Uint64("ack_floor", b.consumer.CachedInfo().AckFloor.Stream), slog.Uint64("mark", mark.Floor))
+		b.anew = true
 	}
 	if _, refused := errors.AsType[*Refusal](err); refused {
 		return b, err
@@ -147,6 +152,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	if err != nil {
 		return b, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}
+	b.reached = b.consumer.CachedInfo().Delivered.Stream
 	if places, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
 		l.places.Store(&places)
 	}

@@ -30,8 +30,12 @@ type delivery struct {
 	opened  bool // it is or was handled in spite of that
 	crashes int  // it was in hand in so many
 
-	taken time.Time // when it came into our hands
-	found found     // whether it has an answer already
+	taken  time.Time // it did not come into our hands before
+	repeat bool      // it may have been in others' before
+	// forgotten: the durable does not know any more what was acknowledged, so
+	// that its look-up would be one of many for nothing.
+	forgotten bool
+	found     found // whether it has an answer already
 
 	settled bool // its answer is stored and the ack is sent
 

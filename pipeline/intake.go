@@ -68,7 +68,6 @@ func (l *loop) take(d *delivery, ok bool) {
 	l.backlog, l.taken = d.pending > 0 && !l.ended, now
 	l.waits.others.Store(int64(d.pending))
 	l.mark.seen(d.seq)
-	d.taken = now
 	if l.mustWait(now, d.seq) {
 		l.unmarked = append(l.unmarked, d)
 		return

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/wxenrich/wxenrich/pipeline/internal/water"
 )
 
 // repeats are deliveries that may have been answered before, by another process
@@ -15,6 +13,7 @@ import (
 type repeats struct {
 	suspects []*delivery // whose answer has to be looked for
 	upTo     uint64      // nothing above has been taken before this binding
+	anew     bool        // the durable has forgotten what was acknowledged below that
 	looking  bool
 	cleaned  chan []*delivery
 }
@@ -25,8 +24,10 @@ func (l *loop) suspect(now time.Time, d *delivery) bool {
 	if l.redrives() {
 		return !d.left
 	}
-	if d.deliveries < 2 && d.seq > l.upTo {
-		return false
+	d.repeat = d.deliveries > 1 || d.seq <= l.upTo
+	d.forgotten = l.anew && d.seq <= l.upTo
+	if !d.repeat || d.forgotten {
+		return d.forgotten
 	}
 	return now.Sub(latest(d.event.Source.Time, l.task.begun())) > l.trusted()
 }
@@ -50,9 +51,12 @@ func (l *loop) clearSuspects() {
 	l.looking = true
 	ds := l.suspects
 	l.suspects = nil
-	c := contexts{stop: l.period.ctx, abort: l.c.abort}
+	c, mark := contexts{stop: l.period.ctx, abort: l.c.abort}, l.readMark()
 	go func() {
-		l.lookFor(c, l.readMark(), ds)
+		l.lookFor(c, ds, func(d *delivery) time.Time {
+			at, _ := mark.Since(d.seq)
+			return at
+		})
 		l.buryAnswered(c.abort, ds)
 		l.cleaned <- ds
 	}()
@@ -78,9 +82,10 @@ func (l *loop) cleared(ds []*delivery) {
 	l.rest()
 }
 
-// lookFor finds out which of the deliveries have an answer. It tries until it
+// lookFor finds out which of the deliveries have an answer. Nobody had given it
+// before a time that taken says; zero if it does not know. It tries until it
 // knows or the lane stops.
-func (l *Lane) lookFor(c contexts, mark water.Mark, ds []*delivery) {
+func (l *Lane) lookFor(c contexts, ds []*delivery, taken func(*delivery) time.Time) {
 	b := l.past.Load()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,7 +93,7 @@ func (l *Lane) lookFor(c contexts, mark water.Mark, ds []*delivery) {
 	pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 	asked := time.Now()
 	for i := 0; i < len(ds); {
-		answered, err := l.lookForOne(c.abort, b, mark, ds[i], asked)
+		answered, err := l.lookForOne(c.abort, b, ds[i], taken(ds[i]), asked)
 		switch {
 		case err != nil:
 			l.log.Warn("cannot look for answers that may be there already; the events wait", slog.Any("error", err))
@@ -105,22 +110,19 @@ func (l *Lane) lookFor(c contexts, mark water.Mark, ds []*delivery) {
 	}
 }
 
-func (l *Lane) lookForOne(ctx context.Context, b *lookBack, mark water.Mark, d *delivery, asked time.Time) (answered bool, err error) {
+func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, asked time.Time) (answered bool, err error) {
 	src := &d.event.Source
 	if b.places == nil {
 		if err := l.locate(ctx, b); err != nil {
 			return false, err
 		}
 	}
-	since := latest(src.Time, l.task.begun())
-	if at, ok := mark.Since(d.seq); ok {
-		since = latest(since, at)
-	}
+	since := latest(latest(src.Time, l.task.begun()), taken)
 	now := time.Now()
 	if l.redrives() {
 		since = l.task.begun()
-	} else if now.Sub(since) <= l.trusted() {
-		return false, nil // whatever was stored since is known by its id
+	} else if now.Sub(since) <= l.trusted() && !d.forgotten {
+		return false, nil // whatever was stored since is known by its id, and few are looked up again for that
 	}
 	switch {
 	case !b.covers(src.Seq, since):
@@ -175,16 +177,23 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	if len(late) == 0 {
 		return answers
 	}
-	// Nobody had answered when it was taken, or it would not have been looked up.
-	// Groups of about the same time share a reading.
-	first := slices.MinFunc(late, func(x, y *delivery) int { return x.taken.Compare(y.taken) }).taken
-	mark := water.Mark{Steps: []water.Step{{At: first.Round(0).Truncate(lookBackMargin)}}}
+	// Nobody had answered when it was taken, or it would not have been looked up;
+	// but of one that was others' before nobody knows, if it was too young to be
+	// looked for. Groups of about the same time share a reading.
+	window := trusted / 3 * 4
+	since := func(d *delivery) time.Time {
+		at := d.taken
+		if d.repeat {
+			at = at.Add(-window)
+		}
+		return at.Round(0).Truncate(lookBackMargin)
+	}
 	for range 3 { // what is found out may be old by then, but to read on is quick
 		for _, d := range late {
 			d.found = foundNothing
 		}
 		began := time.Now()
-		l.lookFor(c, mark, late)
+		l.lookFor(c, late, since)
 		if elapsed(began, time.Now()) <= trusted/2 {
 			break
 		}

@@ -77,6 +77,7 @@ type reader struct {
 // request is one request for a chunk; the zero request is none.
 type request struct {
 	jetstream.MessageBatch
+	asked  time.Time
 	cancel context.CancelFunc
 }
 
@@ -97,12 +98,13 @@ func (q *request) end() error {
 }
 
 func (r *reader) ask() (request, error) {
+	asked := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), pullExpiry)
 	batch, err := r.consumer.Fetch(r.size, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(pullHeartbeat))
 	if err != nil {
 		cancel()
 	}
-	return request{batch, cancel}, err
+	return request{batch, asked, cancel}, err
 }
 
 // run reads until the tap is closed or the durable can be read no more: the
@@ -157,13 +159,13 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 				err = r.now.end()
 				break
 			}
-			r.take(msg, still, quiet)
+			r.take(msg, r.now.asked, still, quiet)
 		case msg, ok := <-r.next.messages():
 			if !ok {
 				err = r.next.end()
 				break
 			}
-			r.take(msg, still, quiet)
+			r.take(msg, r.next.asked, still, quiet)
 		case <-closing:
 			closing, still = nil, quiet.C
 			quiet.Reset(r.quiet())
@@ -183,9 +185,9 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 }
 
 // take hands over a message; a tap that is closing waits for others behind it.
-func (r *reader) take(msg jetstream.Msg, still <-chan time.Time, quiet *time.Timer) {
+func (r *reader) take(msg jetstream.Msg, asked time.Time, still <-chan time.Time, quiet *time.Timer) {
 	r.got++
-	r.deliver(msg)
+	r.deliver(msg, asked)
 	if still != nil {
 		quiet.Reset(r.quiet())
 	}
@@ -206,16 +208,17 @@ func (r *reader) drop(q request) {
 	}
 	q.cancel()
 	for msg := range q.Messages() {
-		r.deliver(msg)
+		r.deliver(msg, q.asked)
 	}
 }
 
-func (r *reader) deliver(msg jetstream.Msg) {
+func (r *reader) deliver(msg jetstream.Msg, asked time.Time) {
 	d, err := r.lane.newDelivery(msg)
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
 		return
 	}
+	d.taken = asked // it may have waited for us ever since, in this process or on the way
 	if d.sealed = r.lane.watched(d); !d.sealed {
 		r.reading = d
 		d.decode(&r.lane.decoder)

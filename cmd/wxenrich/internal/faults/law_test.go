@@ -56,17 +56,44 @@ func (w *world) left(l *load) string {
 // It returns the answers, by the event's number.
 func (w *world) holds(l *load) []answer {
 	w.t.Helper()
+	w.law(l.n)
+	return w.answers(l)
+}
+
+// law fails the test unless there are n events, and each has one answer.
+func (w *world) law(n int) {
+	w.t.Helper()
 	report, err := audit.Run(w.t.Context(), w.js, audit.Scope{Lanes: []audit.Lane{audit.DefaultLane(appID)}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	b := report.Lanes[0]
 	w.t.Logf("%d events: %d records, %d dead letters, %d missing, %d doubled", b.In, b.Records, b.DeadLetters, b.Missing, b.Doubled)
-	if b.Missing > 0 || b.Doubled > 0 || b.In != uint64(l.n) || b.Records+b.DeadLetters != b.In {
+	if b.Missing > 0 || b.Doubled > 0 || b.In != uint64(n) || b.Records+b.DeadLetters != b.In {
 		text, _ := json.MarshalIndent(report, "", "  ")
-		w.t.Errorf("the law is broken; %d events were published:\n%s", l.n, text)
+		w.t.Errorf("the law is broken; %d events were published:\n%s", n, text)
 	}
-	return w.answers(l)
+}
+
+// once fails the test if somebody was asked for again who had been answered.
+func (w *world) once() {
+	w.t.Helper()
+	asked := make(map[string]int)
+	twice := 0
+	for _, call := range w.account.Log() {
+		if call.Code != 0 || call.Status != 0 {
+			continue
+		}
+		for _, openid := range call.OpenIDs {
+			if asked[openid]++; asked[openid] == 2 {
+				twice++
+			}
+		}
+	}
+	w.t.Logf("%d people looked up, %d of them twice", len(asked), twice)
+	if twice > 0 {
+		w.t.Errorf("%d look-ups were made twice", twice)
+	}
 }
 
 // answer is what the streams hold for an event.
@@ -112,7 +139,7 @@ func (w *world) check(l *load, h nats.Header, body []byte) (i int, err error) {
 	if i = l.number(id); i < 0 {
 		return i, fmt.Errorf("an answer for event %q, which nobody has published", id)
 	}
-	want := l.mix.Event(i)
+	want := l.event(i)
 	if w.poison != "" && want.OpenID == w.poison {
 		want.Want = traffic.Want(events.Crashed)
 	}

@@ -15,12 +15,13 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
 )
 
-// load is a producer that publishes events 0 to n-1 of a mix and sees to it
-// that each is stored once, whatever becomes of the server.
+// load is a producer that publishes n events of a mix and sees to it that each
+// is stored once, whatever becomes of the server.
 type load struct {
-	mix  traffic.Mix
-	n    int
-	done chan struct{} // closed once all are stored
+	mix   traffic.Mix
+	first int // the number of its first event
+	n     int
+	done  chan struct{} // closed once all are stored
 }
 
 // ackTimeout is how long a producer waits before it publishes again.
@@ -32,7 +33,8 @@ const perSecond = 2000
 // produce begins to publish n events. A mix that is not clean has the mishaps
 // of real traffic in it.
 func (w *world) produce(n int, clean bool) *load {
-	l := &load{mix: traffic.Mix{AppID: appID, Prefix: "e", People: w.account, Clean: clean}, n: n, done: make(chan struct{})}
+	l := &load{mix: traffic.Mix{AppID: appID, Prefix: "e", People: w.account, Clean: clean}, first: w.produced, n: n, done: make(chan struct{})}
+	w.produced += n
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {
@@ -53,7 +55,7 @@ func (l *load) run(ctx context.Context, js jetstream.JetStream) bool {
 	for first := 0; first < l.n; first += chunk {
 		var left []int
 		for i := first; i < min(first+chunk, l.n); i++ {
-			left = append(left, i)
+			left = append(left, l.first+i)
 		}
 		for len(left) > 0 {
 			if left = l.publish(js, left); len(left) > 0 && !pause(ctx, 200*time.Millisecond) {
@@ -102,20 +104,23 @@ func withID(h map[string][]string, id string) map[string][]string {
 	return h
 }
 
+// event is the i-th of the load.
+func (l *load) event(i int) traffic.Event { return l.mix.Event(l.first + i) }
+
 // number is which event an id names; -1 if it is none of the load's.
 func (l *load) number(id string) int {
 	digits, ok := strings.CutPrefix(id, l.mix.Prefix)
 	i, err := strconv.Atoi(digits)
-	if !ok || err != nil || i >= l.n {
+	if !ok || err != nil || i < l.first || i >= l.first+l.n {
 		return -1
 	}
-	return i
+	return i - l.first
 }
 
 // somebody is one of those whose event becomes a record.
 func (w *world) somebody(l *load) string {
 	for {
-		if e := l.mix.Event(w.between(0, l.n-1)); e.Want == traffic.Following {
+		if e := l.event(w.between(0, l.n-1)); e.Want == traffic.Following {
 			return e.OpenID
 		}
 	}

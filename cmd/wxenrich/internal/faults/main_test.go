@@ -17,6 +17,7 @@ var (
 	seed = flag.Uint64("seed", 0, "which faults strike; 0 draws one, which is printed")
 	run  = flag.Bool("faults", false, "run the suite, each scenario small")
 	long = flag.Bool("long", false, "run each scenario at full size; it takes hours: add -timeout 0")
+	soak = flag.Int("soak", 30, "with -long: how many minutes nothing goes wrong in TestSoak")
 )
 
 // binaries is the folder with the programs, made when the first is needed.

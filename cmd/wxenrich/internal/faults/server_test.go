@@ -20,6 +20,8 @@ type server struct {
 	t       *testing.T
 	name    string // in the cluster
 	dir     string
+	text    string       // of its configuration
+	disk    string       // the same
 	clients atomic.Value // string: where it takes clients
 	routes  atomic.Value // string: where it takes other servers
 }
@@ -37,16 +39,19 @@ func newServers(t *testing.T, n int) []*server {
 		routes[i] = newLink(t, func() string { return s.routes.Load().(string) }).address
 	}
 	for i, s := range all {
-		text := fmt.Sprintf("server_name: %s\nlisten: \"127.0.0.1:-1\"\nports_file_dir: %q\njetstream {store_dir: %q}\n", s.name, s.dir, s.store())
+		s.text = fmt.Sprintf("server_name: %s\nlisten: \"127.0.0.1:-1\"\nports_file_dir: %q\n", s.name, s.dir)
+		s.capacity("10GB")
 		if n > 1 {
-			text += fmt.Sprintf("cluster {name: faults, listen: \"127.0.0.1:-1\", advertise: %q, no_advertise: true, routes: [\"nats://%s\"]}\n",
+			s.text += fmt.Sprintf("cluster {name: faults, listen: \"127.0.0.1:-1\", advertise: %q, no_advertise: true, routes: [\"nats://%s\"]}\n",
 				routes[i], strings.Join(routes, `", "nats://`))
-		}
-		if err := os.WriteFile(s.conf(), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 	return all
+}
+
+// capacity is how much the server's disk holds from its next life on.
+func (s *server) capacity(size string) {
+	s.disk = fmt.Sprintf("jetstream {store_dir: %q, max_file: %s}\n", s.store(), size)
 }
 
 func (s *server) conf() string  { return filepath.Join(s.dir, "nats.conf") }
@@ -55,6 +60,9 @@ func (s *server) store() string { return filepath.Join(s.dir, "store") }
 // begin starts a life of the server.
 func (s *server) begin() {
 	s.t.Helper()
+	if err := os.WriteFile(s.conf(), []byte(s.text+s.disk), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 	s.process = start(s.t, "nats-server", "nats-server", nil, "-c", s.conf())
 	file := filepath.Join(s.dir, fmt.Sprintf("nats-server_%d.ports", s.cmd.Process.Pid))
 	deadline := time.Now().Add(patience)

@@ -41,6 +41,7 @@ type world struct {
 	settings map[string]string      // of the service, as environment variables
 	environ  []string               // more of its variables
 	poison   string                 // openid of somebody whose events end the process
+	produced int                    // events, by all loads
 	js       jetstream.JetStream    // of the test, over links of its own
 }
 

@@ -155,6 +155,7 @@ const crawlTries = 6
 // has a quota of its own, and nothing is known of anybody by it.
 func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err error) {
 	wait := newBackOff(b.cfg.RetryInitial, b.cfg.RetryMax, b.rand)
+	spentWait := 2 * time.Minute // it may be a limit a minute in disguise
 	for tries := 1; ; {
 		began, ok := b.throttle.wait(ctx)
 		if !ok {
@@ -171,9 +172,10 @@ func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err
 		case e == nil:
 			return page, err
 		case e.Class == wechat.DailyQuota:
-			b.say("the day's calls of user/get are spent; it goes on after midnight in Beijing")
+			b.say("the day's calls of user/get are spent; it goes on after midnight in Beijing, or within an hour after they are raised or cleared")
 			now := time.Now()
-			sleep(ctx, afterMidnight(now, b.rand).Sub(now))
+			sleep(ctx, min(spentWait, afterMidnight(now, b.rand).Sub(now)))
+			spentWait = time.Hour
 			b.say(listing)
 		case e.Class == wechat.Transient, e.Class == wechat.MinuteLimit:
 			wait.wish = e.After

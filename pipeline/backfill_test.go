@@ -157,7 +157,7 @@ func TestBackfillWaitsForItsQuota(t *testing.T) {
 		if p := w.becomes(viewer, "backfill-1", job.Done).Progress; p.Records != 11_000 {
 			t.Errorf("%+v", p)
 		}
-		if _, err := viewer.ChangeJob(t.Context(), appid, "backfill-1", (*job.Job).Pause); !errors.Is(err, job.ErrOver) {
+		if _, err := viewer.ChangeJob(w.Context(), appid, "backfill-1", (*job.Job).Pause); !errors.Is(err, job.ErrOver) {
 			t.Errorf("pause: %v", err)
 		}
 	})

@@ -157,7 +157,7 @@ func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err
 	wait := newBackOff(b.cfg.RetryInitial, b.cfg.RetryMax, b.rand)
 	spentWait := 2 * time.Minute // it may be a limit a minute in disguise
 	for tries := 1; ; {
-		began, ok := b.throttle.wait(ctx)
+		began, ok := b.turn(ctx)
 		if !ok {
 			return page, context.Cause(ctx)
 		}

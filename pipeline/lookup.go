@@ -142,7 +142,7 @@ func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
 // used. Every call of the lane for data goes through it.
 func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.Time) error) error {
 	cost := quota.Call{OpenIDs: n, Bulk: l.task != nil}
-	began, ok := l.throttle.wait(c.stop)
+	began, ok := l.turn(c.stop)
 	if ok && c.probe {
 		l.budget.force(cost)
 	} else if ok {

@@ -35,7 +35,11 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 	keep := keepOnly(j.Spec)
 	p := Price{BatchSize: cfg.BatchSize}
 	people := make(map[uint64]struct{})
-	answers := newForgetful(int(memory / typicalAnswer))
+	held := cfg.BatchSize // whoever waits for a call is not asked for again either
+	if memory > 0 {
+		held *= cfg.Concurrency // nor who is being looked up, if the answer is kept
+	}
+	answers := newForgetful(int(memory/typicalAnswer) + held)
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	err := scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		p.Messages++

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/pace"
@@ -12,6 +13,7 @@ import (
 // throttle lets a lane's calls begin: all of them, retries and probes too.
 type throttle struct {
 	turn chan struct{} // one slot: whoever has it is next
+	live atomic.Int64  // live calls that wait
 
 	mu   sync.Mutex
 	pace *pace.Throttle
@@ -23,6 +25,8 @@ func newThrottle(perSecond float64) *throttle {
 
 // wait returns when a call may begin, and the time; false if ctx ended first.
 func (t *throttle) wait(ctx context.Context) (began time.Time, ok bool) {
+	t.live.Add(1)
+	defer t.live.Add(-1)
 	waiting := time.Now()
 	select {
 	case t.turn <- struct{}{}:
@@ -38,6 +42,38 @@ func (t *throttle) wait(ctx context.Context) (began time.Time, ok bool) {
 		sleep(ctx, wait)
 	}
 	return time.Time{}, false
+}
+
+// bulkLook is how soon a bulk call that had to stand back looks again.
+const bulkLook = 20 * time.Millisecond
+
+// waitBelow is wait for bulk work: it stands back while a live call waits, and
+// never keeps one from its turn.
+func (t *throttle) waitBelow(ctx context.Context) (began time.Time, ok bool) {
+	for ctx.Err() == nil {
+		wait := bulkLook
+		if t.live.Load() == 0 {
+			select {
+			case t.turn <- struct{}{}:
+				began, wait = t.take(time.Now())
+				<-t.turn
+				if wait == 0 {
+					return began, true
+				}
+			default:
+			}
+		}
+		sleep(ctx, min(wait, bulkLook))
+	}
+	return time.Time{}, false
+}
+
+// turn waits until the lane's rate allows a call.
+func (l *Lane) turn(ctx context.Context) (began time.Time, ok bool) {
+	if l.live != nil {
+		return l.throttle.waitBelow(ctx)
+	}
+	return l.throttle.wait(ctx)
 }
 
 func (t *throttle) take(waiting time.Time) (now time.Time, wait time.Duration) {

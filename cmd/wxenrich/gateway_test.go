@@ -25,6 +25,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/eventstest"
 	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
@@ -166,6 +167,41 @@ func TestGatewaySpool(t *testing.T) {
 	}
 	if code := b.end(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// The whole circle, two accounts that share a path: somebody follows, WeChat
+// pushes, the gateway stores, the service looks up.
+func TestGatewayCircle(t *testing.T) {
+	t.Parallel()
+	w := &world{nats: eventstest.NewServer(t)}
+	listen := freePort(t)
+	sim := w.background(t, "simulate", "--listen", "127.0.0.1:0", "--appid", "wxa", "--appid", "wxb", "--followers", "3",
+		"--push", "http://"+listen+"/wechat", "--push-rate", "200", "--push-mode", "compatible")
+	path := filepath.Join(t.TempDir(), "wxenrich.yaml")
+	write(t, path, sim.out.waitFor("# wxb: 3 followers")+
+		"\nnats: {url: '"+w.nats.URL()+"'}\ngateway: {listen: '"+listen+"', http_listen: ''}\nhttp: {listen: ''}\n"+
+		"input: {subject: ['wx.events.{appid}.subscribe', 'wx.events.{appid}.unsubscribe']}\n")
+	w.environ = []string{"WXENRICH_CONFIG=" + path, "WX_SIM_SECRET=simulated-secret", "WX_SIM_PUSH_TOKEN=" + simulatedPushToken, "WX_SIM_PUSH_KEY=" + simulatedPushKey}
+	wxenrich(t, w.environ, "", "config", "check").want(t, 0, "fine: 2 accounts, 0 warnings", "")
+	gw := w.background(t, "gateway")
+	gw.out.waitFor("gateway is running")
+	service := w.background(t, "run")
+	service.out.waitFor("lane is running")
+	sim.out.waitFor("# wxb: verified ")
+	got := map[string]int{}
+	for _, m := range messages(t, w.nats.JetStream(), "WX_PROFILES", 60) {
+		got[m.Headers().Get(events.HeaderAppID)+" "+m.Headers().Get(events.HeaderStatus)]++
+	}
+	for _, want := range []string{"wxa following", "wxb following", "wxa unsubscribed", "wxb unsubscribed"} {
+		if got[want] == 0 {
+			t.Errorf("records: %v", got)
+		}
+	}
+	for _, b := range []*background{sim, gw, service} {
+		if code := b.end(); code != 0 {
+			t.Errorf("exit code %d\n%s", code, b.out.buf.String())
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type simulateFlags struct {
 	faults    []string
 	seed      uint64
 	shape2015 bool
+	push      pushFlags
 }
 
 func newSimulateCommand(a *app) *cobra.Command {
@@ -40,13 +41,18 @@ until it is interrupted. Below /_sim/ it can be asked for openids and be told to
 fail (see the documentation of package wechattest), so let it listen on loopback
 only.
 
+With --push new people follow and some leave again, and WeChat's pushes of that go
+to "wxenrich gateway" at that URL, signed and encrypted. It prints the account's
+push keys, and verifies the address first, as the console does.
+
 A fault is JSON as for POST /_sim/fault, or its keys with commas between:
   code=-1,probability=0.05                      5 % of all calls: system busy
   endpoint=user/info/batchget,nth=3,reset       the third batchget: connection reset
   latency=2s/9s,times=10                        ten calls are slow (median/p99)`,
 		Example: `  wxenrich simulate
   wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb --followers 1000000 --latency 60ms/150ms
-  wxenrich simulate --listen 127.0.0.1:0 --bad 2 --fault code=-1,probability=0.05`,
+  wxenrich simulate --listen 127.0.0.1:0 --bad 2 --fault code=-1,probability=0.05
+  wxenrich simulate --listen 127.0.0.1:0 --push http://127.0.0.1:8080/wechat --push-rate 5`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return simulate(c.Context(), a, s) },
 	}
@@ -59,12 +65,20 @@ A fault is JSON as for POST /_sim/fault, or its keys with commas between:
 	f.StringVar(&s.latency, "latency", "0s", "time of a call, or its median/p99: 60ms, 60ms/150ms")
 	f.StringArrayVar(&s.faults, "fault", nil, "fault, see above; may be repeated")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of all that is random")
+	f.StringVar(&s.push.url, "push", "", "URL of a gateway to push follows to")
+	f.StringVar(&s.push.mode, "push-mode", "safe", "plain, compatible or safe")
+	f.Float64Var(&s.push.rate, "push-rate", 1, "follows a second, over all accounts")
 	f.BoolVar(&s.shape2015, "shape2015", false, "names, avatars and places as before 2021")
+	register(c, "push-mode", "plain", "compatible", "safe")
 	return c
 }
 
 func simulate(ctx context.Context, a *app, s simulateFlags) error {
 	server, err := s.server()
+	if err != nil {
+		return err
+	}
+	pushers, err := s.push.pushers(server, s.appids)
 	if err != nil {
 		return err
 	}
@@ -78,6 +92,12 @@ func simulate(ctx context.Context, a *app, s simulateFlags) error {
 	h := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { h.Close() })
 	defer stop()
+	if len(pushers) > 0 {
+		ctx, cancel := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		go func() { s.push.pushAll(ctx, a.out, server, s, pushers); close(ended) }()
+		defer func() { cancel(); <-ended }()
+	}
 	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -116,9 +136,16 @@ func (s simulateFlags) announce(w io.Writer, server *wechattest.Server, url stri
 	var b strings.Builder
 	fmt.Fprintf(&b, "# WeChat simulator at %s, until interrupted\n", url)
 	fmt.Fprintf(&b, "# openids: curl '%s/_sim/users?appid=%s&limit=100'\n", url, s.appids[0])
-	fmt.Fprintf(&b, "# for wxenrich.yaml, after: export WX_SIM_SECRET=%s\naccounts:\n", s.secret)
+	fmt.Fprintf(&b, "# for wxenrich.yaml, after: export WX_SIM_SECRET=%s", s.secret)
+	if s.push.url != "" {
+		fmt.Fprintf(&b, " WX_SIM_PUSH_TOKEN=%s WX_SIM_PUSH_KEY=%s", simulatedPushToken, simulatedPushKey)
+	}
+	b.WriteString("\naccounts:\n")
 	for _, appid := range s.appids {
 		fmt.Fprintf(&b, "  - appid: %s\n    secret_env: WX_SIM_SECRET\n    api: %s\n", appid, url)
+		if s.push.url != "" {
+			fmt.Fprintf(&b, "    push: {token_env: WX_SIM_PUSH_TOKEN, aes_key_env: WX_SIM_PUSH_KEY, original_id: %s}\n", server.Account(appid).OriginalID())
+		}
 	}
 	for _, appid := range s.appids {
 		account := server.Account(appid)

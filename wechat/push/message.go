@@ -56,6 +56,24 @@ func (m *Message) ID() string {
 	return strings.Join(parts, "|")
 }
 
+// ID is the [Message.ID] that a message of an account's will have: of one that
+// is about to be pushed, or that was published by other means than this package.
+// Nothing of it is verified.
+func ID(appid string, message []byte) (string, error) {
+	f, err := parse(message)
+	if err != nil {
+		return "", err
+	}
+	m := Message{AppID: appid}
+	m.fill(f)
+	return m.ID(), nil
+}
+
+func (m *Message) fill(f fields) {
+	m.To, m.From, m.Created, m.Type, m.Event = f.to, f.from, f.created, f.msgType, f.event
+	m.eventKey, m.msgID = f.eventKey, f.msgID
+}
+
 // maxToken is longer than any openid or event's name.
 const maxToken = 64
 

@@ -111,8 +111,7 @@ func (r *Receiver) Open(q Query, e *Envelope, now time.Time) (*Message, error) {
 	if id := r.cfg.OriginalID; id != "" && f.to != id {
 		return nil, refuse(WrongAccount, "ToUserName is not the account's original id")
 	}
-	m.To, m.From, m.Created, m.Type, m.Event = f.to, f.from, f.created, f.msgType, f.event
-	m.eventKey, m.msgID = f.eventKey, f.msgID
+	m.fill(f)
 	return &m, nil
 }
 

@@ -222,6 +222,9 @@ func TestID(t *testing.T) {
 		if strings.ContainsFunc(got, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			t.Errorf("ID() = %q", got)
 		}
+		if alone, err := push.ID(sampleAppID, []byte(message)); err != nil || alone != got {
+			t.Errorf("ID() = %s, %v, want %s", alone, err, got)
+		}
 		if again := id(message); again != got {
 			t.Errorf("one push has two ids: %s and %s", got, again)
 		}
@@ -265,6 +268,8 @@ func TestMalformed(t *testing.T) {
 		"<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>",
 	} {
 		_, err := push.ParseEnvelope([]byte(body))
+		refused(t, err, push.Malformed)
+		_, err = push.ID("a", []byte(body))
 		refused(t, err, push.Malformed)
 	}
 }

@@ -23,6 +23,11 @@
 // [Server.Inject] takes a [Fault]: which calls, how often, and what happens to
 // them. Several may be in force at once.
 //
+// # Pushes
+//
+// A [Pusher] sends an account's events to a server address, signed and encrypted
+// in any of the three modes, and again as often as WeChat does.
+//
 // # Controls over HTTP
 //
 // For other languages and for the shell the same is there as JSON:

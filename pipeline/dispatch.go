@@ -19,7 +19,7 @@ func (l *loop) dispatch(now time.Time) {
 	defer l.crowdRoom()
 	l.clearSuspects()
 	l.turnQuarantine()
-	if len(l.plain) > 0 && l.settles < plainSettles {
+	if len(l.plain) > 0 && l.settles < plainSettles && !l.stopping() {
 		l.settles++
 		plain := l.plain
 		l.plain = nil

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -24,4 +26,21 @@ func TestStopWhileAPullIsOpen(t *testing.T) {
 			t.Errorf("%d records, %d handed back; want one each", c.Records, c.HandedBack)
 		}
 	}, wechattest.WithLatency(wechattest.Constant(time.Second)))
+}
+
+// The same where the output takes nothing: what is left over of a stop is not
+// published again and again until the pull has ended.
+func TestStopWhileTheOutputIsFull(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		w.unaged()
+		w.update("WX_DEAD", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 })
+		cfg := lifelike()
+		lane := w.start(cfg)
+		w.publish(3, func(int) []byte { return []byte("not an openid") })
+		time.Sleep(time.Second)
+		lane.stop()
+		if n := lane.Stats().Counts().HandedBack; n != 2 {
+			t.Errorf("%d handed back, want 2", n)
+		}
+	})
 }

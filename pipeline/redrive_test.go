@@ -17,7 +17,7 @@ import (
 )
 
 // redrive writes down a job for the dead letters there are now.
-func (w *world) redrive(b *pipeline.Board, id string, sel dead.Selection) {
+func (w *world) redrive(b *pipeline.Board, id string, sel dead.Selection, rate ...float64) {
 	w.Helper()
 	stream, err := w.js.Stream(w.Context(), "WX_DEAD")
 	if err != nil {
@@ -29,9 +29,12 @@ func (w *world) redrive(b *pipeline.Board, id string, sel dead.Selection) {
 	if err != nil {
 		w.Fatal(err)
 	}
+	spec := job.Spec{Letters: &job.Letters{Selection: sel, MaxHops: 3, Oldest: state.FirstTime}}
+	for _, r := range rate {
+		spec.Rate = r
+	}
 	if err := b.AddJob(w.Context(), job.Job{
-		ID: id, AppID: appid, Kind: job.Redrive, Lane: config().Durable, Range: r,
-		Spec:  job.Spec{Letters: &job.Letters{Selection: sel, MaxHops: 3, Oldest: state.FirstTime}},
+		ID: id, AppID: appid, Kind: job.Redrive, Lane: config().Durable, Range: r, Spec: spec,
 		State: job.Pending, Created: time.Now(), Progress: job.Progress{Total: int64(total)},
 	}); err != nil {
 		w.Fatal(err)
@@ -207,4 +210,105 @@ func TestRedriveFindsAnAnswer(t *testing.T) {
 		}
 		w.lawful()
 	})
+}
+
+// TestRedriveKeepsTheGeneration has letters of a replay and of another account
+// beside those of the service, and one that was cut.
+func TestRedriveKeepsTheGeneration(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 40
+		kv := w.bucket()
+		stored := time.Now().Add(-time.Hour).UTC()
+		for i := range n {
+			d := events.DeadLetter{
+				Message: events.Message{Source: events.Source{Stream: "WX_EVENTS", Seq: uint64(i + 1), Time: stored, Subject: "wx.events." + appid + ".subscribe"}, Data: w.openid(i)},
+				EventID: fmt.Sprint("WX_EVENTS-", i+1), AppID: appid, Reason: events.Exhausted, Attempts: 3,
+			}
+			switch i % 4 {
+			case 1:
+				d.Replay = "replay-1"
+			case 2:
+				d.AppID = "wxother"
+			case 3:
+				d.Truncated = 1 << 20
+			}
+			if _, err := w.js.PublishMsg(w.Context(), d.Msg("wx.dead."+appid+".exhausted")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.start(lifelike(), w.board(kv))
+		viewer := w.viewer(kv)
+		began := time.Now()
+		w.redrive(viewer, "redrive-1", dead.Selection{}, 5)
+		p := w.becomes(viewer, "redrive-1", job.Done).Progress
+		if p.Records != n/2 || p.Skipped != n/2 || p.Repeats != 0 {
+			t.Errorf("progress: %+v", p)
+		}
+		if took := time.Since(began); took < n/2/5*time.Second/2 {
+			t.Errorf("%d letters took %v at 5 a second", n/2, took)
+		}
+		if left := w.held("WX_DEAD"); left != n/2 {
+			t.Errorf("%d letters are left", left)
+		}
+		count := map[string]int{}
+		for _, a := range w.answersOn("WX_PROFILES", n/2) {
+			src, replay, _, err := events.ParseMsgID(a.msg.Headers()[events.HeaderMsgID][0])
+			if err != nil || !src.Time.Equal(stored) || a.record.Replay != replay || a.record.Hop != 1 || a.record.Event.ID != fmt.Sprint("WX_EVENTS-", src.Seq) {
+				t.Errorf("%v: %+v: %v", a.msg.Headers(), a.record, err)
+			}
+			count[replay]++
+		}
+		if count[""] != n/4 || count["replay-1"] != n/4 {
+			t.Errorf("by generation: %v", count)
+		}
+	})
+}
+
+// answersOn reads n answers of one stream.
+func (w *world) answersOn(name string, n int) (all []answer) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), w.patience)
+	defer cancel()
+	found := make(chan jetstream.Msg, 100)
+	w.follow(ctx, name, found)
+	for range n {
+		all = append(all, w.parse(<-found))
+	}
+	return all
+}
+
+// TestRedriveOfAPurgedLetter has somebody purge letters while they are tried
+// again: their events are answered all the same, once.
+func TestRedriveOfAPurgedLetter(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 300
+		kv := w.bucket()
+		w.publish(n, func(i int) []byte { return []byte(`{"user":"` + w.acc.OpenID(i) + `"}`) })
+		cfg := lifelike()
+		lane := w.start(cfg, w.board(kv))
+		w.stored("WX_DEAD", n)
+		w.settled(cfg.Durable)
+		lane.stop()
+		cfg.Fields = map[string]string{"openid": "user"}
+		w.start(cfg, w.board(kv))
+		viewer := w.viewer(kv)
+		w.redrive(viewer, "redrive-1", dead.Selection{})
+		w.until("calls are made", func() bool { return w.asked() > 0 })
+		stream, err := w.js.Stream(w.Context(), "WX_DEAD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Purge(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(viewer, "redrive-1", job.Done)
+		for seq, x := range w.everything() {
+			if x != (told{records: 1, hop: 1}) {
+				t.Errorf("event %d: %+v", seq, x)
+			}
+		}
+		if w.held("WX_PROFILES") == 0 || w.held("WX_DEAD") != 0 {
+			t.Errorf("%d records, %d letters", w.held("WX_PROFILES"), w.held("WX_DEAD"))
+		}
+	}, wechattest.WithLatency(wechattest.Constant(time.Second)))
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/wxenrich/wxenrich/events"
 )
 
@@ -112,4 +114,23 @@ func TestDeadRedrive(t *testing.T) {
 	if code := service.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestDeadRedriveWhereNothingCanBeRemoved refuses before anything is answered.
+func TestDeadRedriveWhereNothingCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.streams(t)
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_DEAD", Subjects: []string{"wx.dead.>"}, DenyDelete: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.PublishMsg(t.Context(), w.letter(1, events.TooLarge, 0, w.account.OpenID(0)).Msg("wx.dead."+testAppID+".too_large")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "dead", "redrive", "1").want(t, exitFailed, "", "stream WX_DEAD denies the removal of messages")
+	w.run(t, "", "jobs", "list").want(t, 0, "", "there are none")
+	w.run(t, "", "dead", "purge", "1", "--yes").want(t, exitFailed, "", "after 0 were removed")
 }

@@ -84,6 +84,19 @@ func TestEveryReasonHasAdvice(t *testing.T) {
 	}
 }
 
+func TestPurgedReplaysAnswerNothing(t *testing.T) {
+	t.Parallel()
+	l := letter(1, events.Rejected, 0)
+	l.Message.Source.Seq, l.Hop = 9, 2
+	if p := dead.NewPurged("WX_DEAD", &l); p.Source.Seq != 9 || p.Hop != 2 || p.Dead != "WX_DEAD" {
+		t.Errorf("%+v", p)
+	}
+	l.Replay = "replay-1"
+	if p := dead.NewPurged("WX_DEAD", &l); p.Source.Seq != 0 || p.Hop != 2 {
+		t.Errorf("of a replay: %+v", p)
+	}
+}
+
 func TestReceipts(t *testing.T) {
 	t.Parallel()
 	js := eventstest.NewServer(t).JetStream()

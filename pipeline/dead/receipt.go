@@ -20,9 +20,14 @@ type Purged struct {
 	Hop    int           // how many redrives led to the letter
 }
 
-// NewPurged is what a letter leaves behind that is removed from a stream.
+// NewPurged is what a letter leaves behind that is removed from a stream. One of
+// a replay is not its event's answer, and leaves only that it was there.
 func NewPurged(stream string, l *Letter) Purged {
-	return Purged{Dead: stream, Source: l.Message.Source, Hop: l.Hop}
+	p := Purged{Dead: stream, Source: l.Message.Source, Hop: l.Hop}
+	if l.Replay != "" {
+		p.Source.Seq = 0 // no message has it
+	}
+	return p
 }
 
 // kindReceipt is the kind of keys, in the state bucket, under which it is kept

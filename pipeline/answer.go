@@ -73,6 +73,8 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 	answers := make([]answer, 0, len(ds))
 	for _, d := range ds {
 		switch {
+		case d.record != nil:
+			answers = append(answers, l.again(d))
 		case d.rejection != nil:
 			answers = append(answers, l.deadLetter(d, &cause{reason: d.rejection.Reason, detail: d.rejection.Detail}, 0))
 		case d.refused != nil:

@@ -43,6 +43,7 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 		}
 		t.gen, t.letters, t.since = "", j.Spec.Letters, j.Spec.Letters.Oldest
 	}
+	t.records = j.Spec.Records
 	if j.Kind == job.Backfill {
 		t.gen = "" // its events are events like others
 		t.keep = func(e *events.Event) bool { return strings.HasPrefix(e.ID, j.ID+"-") }

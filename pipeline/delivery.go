@@ -20,6 +20,7 @@ type delivery struct {
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
 	known     *recentAnswer     // not nil: the answer, looked up for somebody else
 	refused   *cause            // not nil: why the openid was refused before
+	record    *events.Record    // not nil: the message is a record, which is the answer
 	letter    *dead.Letter      // not nil: the message is a dead letter, and this is what it says
 	left      bool              // it is none of the task's
 
@@ -71,6 +72,9 @@ func newDelivery(msg jetstream.Msg) (*delivery, error) {
 // decode reads the event. One that cannot be decoded is a delivery like any
 // other: it has an answer too.
 func (d *delivery) decode(dec *events.Decoder) {
+	if d.record != nil {
+		return
+	}
 	var err error
 	d.event, err = dec.Decode(d.original())
 	d.rejection, _ = errors.AsType[*events.Rejection](err) // it is never another one

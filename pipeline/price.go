@@ -41,6 +41,10 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 	}
 	answers := newForgetful(int(memory/typicalAnswer) + held)
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
+	if j.Spec.Records {
+		p.Messages = j.Progress.Total
+		return p, nil
+	}
 	err := scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		p.Messages++
 		e, err := dec.Decode(events.Message{

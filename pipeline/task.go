@@ -21,6 +21,7 @@ type task struct {
 	metadata map[string]string        // of its durable
 	keep     func(*events.Event) bool // whether to answer an event; nil: all
 	letters  *job.Letters             // which dead letters to answer, of a redrive; nil: the range is of events
+	records  bool                     // the range is of records
 	maxAge   time.Duration            // how old an answer of the live lane may be to serve as well
 	rate     float64                  // events a second at most; 0: no limit
 
@@ -57,6 +58,9 @@ func (t *task) begun() time.Time {
 func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
 	if l.redrives() {
 		return l.exhume(msg)
+	}
+	if l.task != nil && l.task.records {
+		return l.reread(msg)
 	}
 	return newDelivery(msg)
 }

@@ -28,7 +28,8 @@ type replayFlags struct {
 	types          []string
 	openids, ids   []string
 	subjects       []string
-	output         string
+	from           string
+	output, format string
 	maxAge         string
 	rate           float64
 	dryRun, anew   bool
@@ -42,7 +43,10 @@ func newReplayCommand(a *app) *cobra.Command {
 		Short: "Answer a range of the input again, as a generation of its own",
 		Long: `Replay has the running replicas look up the events of a range again and publish
 a record for each, as new messages: they carry the replay's id in Wx-Replay and
-at the end of Nats-Msg-Id. WeChat knows only how people stand today.
+at the end of Nats-Msg-Id. WeChat knows only how people stand today. With --from records it reads stored
+records instead of events and encodes them anew, without any call: for another
+subject, another format, a newer schema. They say what they said; sequences and
+times are then those of the output stream, and records of replays are left out.
 
 The range is fixed when the replay begins, so it ends. It is a job: the replicas
 do it, beside live traffic and below it, inside quota.bulk_share; this machine
@@ -54,6 +58,7 @@ where it was; so does a replica after a crash, and nothing is answered twice.
 Exit code 3 when there is no event in the range.`,
 		Example: `  wxenrich replay --since yesterday --until today --dry-run
   wxenrich replay --since 2h --detach
+  wxenrich replay --from records --since 2d --format json --output-subject wx.json.{appid} --detach
   wxenrich replay --from-seq 1 --to-seq 10 --type subscribe --rate 50 --detach`,
 	}
 	group(c)
@@ -71,12 +76,16 @@ Exit code 3 when there is no event in the range.`,
 	flags.StringSliceVar(&f.openids, "openid", nil, "only events about this person; may be repeated")
 	flags.StringSliceVar(&f.ids, "id", nil, "only the event with this id; may be repeated")
 	flags.StringSliceVar(&f.subjects, "subject", nil, "subject of the account's events, instead of input.subject; may be repeated")
+	flags.StringVar(&f.from, "from", "events", "what to read: events, or records, which takes no call")
+	flags.StringVar(&f.format, "format", "", "json or msgpack, instead of output.format")
 	flags.StringVar(&f.output, "output-subject", "", "subject of the records, instead of output.subject")
 	flags.StringVar(&f.maxAge, "max-age", "", "an answer that the service has looked up so short a time ago serves too, for example 1h")
 	flags.Float64Var(&f.rate, "rate", 0, "events a second at most; 0 is as many as live traffic leaves room for")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what it would take, and begin nothing")
 	flags.BoolVar(&f.anew, "new", false, "begin a new one, even if the same one is not finished")
 	f.follow.register(c)
+	register(c, "from", "events", "records")
+	register(c, "format", "json", "msgpack")
 	c.AddCommand(jobCommands(a, job.Replay)...)
 	return c
 }
@@ -111,9 +120,15 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 	if f.rate < 0 {
 		return j, usage("--rate %g: want 0 or more", f.rate)
 	}
+	if f.from != "events" && f.from != "records" {
+		return j, usage("--from %q: want events or records", f.from)
+	}
+	if f.format != "" && f.format != "json" && f.format != "msgpack" {
+		return j, usage("--format %q: want json or msgpack", f.format)
+	}
 	in := account.Resolve()
 	j = newJob(job.Replay, account, now)
-	j.Spec = job.Spec{Types: f.types, OpenIDs: f.openids, IDs: f.ids, Output: f.output, Rate: f.rate}
+	j.Spec = job.Spec{Types: f.types, OpenIDs: f.openids, IDs: f.ids, Output: f.output, Format: f.format, Rate: f.rate, Records: f.from == "records"}
 	j.Spec.Asked = fmt.Sprintf("since=%s until=%s from=%d to=%d subjects=%s", f.since, f.until, f.fromSeq, f.toSeq, strings.Join(f.subjects, ","))
 	if f.maxAge != "" {
 		var age config.Duration
@@ -125,11 +140,18 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 	if err := o.checkOutput(ctx, account, f.output); err != nil {
 		return j, err
 	}
+	name := in.Stream
 	subjects, err := f.filter(account, in.Subjects)
+	if j.Spec.Records {
+		if len(f.subjects) > 0 {
+			return j, usage("--subject is for events: records are read from output.subject")
+		}
+		name, subjects = expandAppID(o.cfg.Output.Stream, account.AppID), []string{subjectFilter(o.cfg.Output.Subject, "{appid}", account.AppID)}
+	}
 	if err != nil {
 		return j, err
 	}
-	j.Range, err = f.span(ctx, o, in.Stream, now)
+	j.Range, err = f.span(ctx, o, name, now)
 	if err != nil {
 		return j, err
 	}

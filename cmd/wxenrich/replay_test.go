@@ -57,6 +57,24 @@ func (w *world) replays(t *testing.T, name string) map[string]int {
 	return found
 }
 
+// first is the first record on a subject.
+func (w *world) first(t *testing.T, name, subject string) events.Record {
+	t.Helper()
+	s, err := w.nats.JetStream().Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.GetMsg(t.Context(), 1, jetstream.WithGetMsgSubject(subject))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := events.ParseRecord(m.Header, m.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -114,6 +132,19 @@ func TestReplay(t *testing.T) {
 	w.run(t, "", "replay", "--from-seq", "1", "--openid", w.account.OpenID(7), "--output-subject", "elsewhere.{appid}", "--json").want(t, 0, `"state":"done"`, "")
 	if got := w.replays(t, "ELSEWHERE"); len(got) != 1 {
 		t.Errorf("records elsewhere: %v", got)
+	}
+	// Records once more, in JSON.
+	calls := w.account.Stats().Calls["user/info/batchget"]
+	w.run(t, "", "replay", "--from", "letters", "--since", "1h").want(t, exitUsage, "", "want events or records")
+	w.run(t, "", "replay", "--from", "records", "--since", "1h", "--dry-run").want(t, 0, "0, if none fails", "")
+	r = w.run(t, "", "replay", "--from", "records", "--from-seq", "1", "--format", "json", "--output-subject", "elsewhere.json.{appid}")
+	r.want(t, 0, grouped(n)+" records, "+grouped(n)+" left out, 0 API calls", "")
+	if again := w.account.Stats().Calls["user/info/batchget"]; again != calls {
+		t.Errorf("%d calls for records", again-calls)
+	}
+	was, is := w.first(t, "WX_PROFILES", "wx.profiles."+testAppID), w.first(t, "ELSEWHERE", "elsewhere.json."+testAppID)
+	if !is.FetchedAt.Equal(was.FetchedAt) || is.Source != was.Source || is.Event.ID != was.Event.ID || is.Event.Source != was.Event.Source || is.Replay == "" {
+		t.Errorf("a record was\n%+v\nand is\n%+v", was, is)
 	}
 	if code := service.end(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -108,3 +108,29 @@ func TestReplayKeepsToItsShare(t *testing.T) {
 }
 
 var orderedHeaders = jetstream.OrderedConsumerConfig{HeadersOnly: true}
+
+func TestReplayRestsWithItsAccount(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 3000
+		kv := w.bucket()
+		viewer := w.viewer(kv)
+		w.publish(n, w.openid)
+		lane := w.start(lifelike(), w.board(kv))
+		w.stored("WX_PROFILES", n)
+		mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: 48001}})
+		calls := w.asked()
+		w.replay(viewer, "replay-1", 1, n, job.Spec{})
+		w.until("it says why it waits", func() bool { j, _ := viewer.Job("replay-1"); return j.Note == "the account is on hold: operator" })
+		w.until("live look-ups rest too", func() bool { return lane.State().Hold != nil })
+		time.Sleep(time.Hour)
+		if asked := w.asked() - calls; asked > 3+2*5 {
+			t.Errorf("%d calls in an hour on hold", asked)
+		}
+		mend()
+		w.becomes(viewer, "replay-1", job.Done)
+		w.eachOnce("replay-1", 1, n)
+		if h := lane.State().Hold; h != nil {
+			t.Errorf("the account is still on hold: %+v", h)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}

@@ -37,6 +37,13 @@
 // An openid is taken for refused only when WeChat refuses it alone and answers
 // somebody else of the same account after that.
 //
+// # Bulk work
+//
+// Replays, backfills and redrives are jobs, package job: written down in the
+// state bucket, and done by one of the running replicas on a lane of the same
+// kind, with a range that ends and a durable of its own, below live traffic and
+// inside Config.BulkShare. See pipeline/adr/0008.
+//
 // # Stop
 //
 // When its context ends, a lane pulls no more; the open batch goes into a free

@@ -33,6 +33,7 @@ type lookBack struct {
 	from, to uint64           // the range: from up to, and not with, to
 	since    time.Time        // the answers were read from here
 	at       time.Time        // until here
+	behind   []uint64         // and to which message of each place; 0 where there was none
 	known    map[uint64]uint8 // hashes of the sources that have an answer, and the most hops of one
 
 	looked int64 // headers read since it was last counted
@@ -121,6 +122,7 @@ func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.at, now) < b.win
 // a sequence.
 func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
 	b.from, b.to, b.since, b.known = from, from+lookBackSpan, since, nil
+	b.behind = make([]uint64, len(b.places))
 	return b.readFrom(ctx, since, make(map[uint64]uint8))
 }
 
@@ -129,8 +131,8 @@ func (b *lookBack) readOn(ctx context.Context) error { return b.readFrom(ctx, b.
 
 func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint64]uint8) error {
 	at := time.Now()
-	for _, p := range b.places {
-		if err := b.readPlace(ctx, p, since, known); err != nil {
+	for i, p := range b.places {
+		if err := b.readPlace(ctx, p, since, &b.behind[i], known); err != nil {
 			return fmt.Errorf("answers on %s: %w", p.stream, err)
 		}
 	}
@@ -138,9 +140,11 @@ func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint
 	return nil
 }
 
-func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, known map[uint64]uint8) error {
+// readPlace reads from behind a message, or from a time if that is zero, and
+// says behind which it has ended.
+func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, behind *uint64, known map[uint64]uint8) error {
 	since = since.Add(-lookBackMargin)
-	c, err := b.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
+	cfg := jetstream.ConsumerConfig{
 		Description:       "wxenrich looks back",
 		FilterSubject:     p.subject,
 		DeliverPolicy:     jetstream.DeliverByStartTimePolicy,
@@ -150,7 +154,11 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, know
 		MemoryStorage:     true,
 		Replicas:          1,
 		InactiveThreshold: time.Minute,
-	})
+	}
+	if *behind > 0 {
+		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, *behind+1
+	}
+	c, err := b.js.CreateConsumer(ctx, p.stream, cfg)
 	if err != nil {
 		return err
 	}
@@ -165,6 +173,9 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, know
 		got := uint64(0)
 		for msg := range batch.Messages() {
 			got++
+			if meta, err := msg.Metadata(); err == nil {
+				*behind = meta.Sequence.Stream
+			}
 			b.looked++
 			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
 			if err == nil && (b.hops || replay == b.replay) && src.Seq >= b.from && src.Seq < b.to {

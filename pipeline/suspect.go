@@ -188,7 +188,7 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 		}
 		return at.Round(0).Truncate(lookBackMargin)
 	}
-	for range 3 { // what is found out may be old by then, but to read on is quick
+	for range 10 { // what is found out may be old by then, but to read on is quick
 		for _, d := range late {
 			d.found = foundNothing
 		}

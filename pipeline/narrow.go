@@ -11,10 +11,12 @@ import (
 // nothing extra. So one refused call of a hundred leads to eight more at most,
 // however many in it are bad: whoever else is waits for the next batch.
 func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *outcome) {
-	items = l.reassure(c, items, began, o)
-	if len(items) == 0 {
+	strange, leave, ok := l.enter(c, o)
+	if !ok {
+		o.back = append(o.back, items...)
 		return
 	}
+	defer leave()
 	s, last := split.New(items), began
 	for ask := s.Ask(); ask != nil; ask = s.Ask() {
 		if c.stop.Err() != nil || !l.heard(c, o) {
@@ -30,6 +32,10 @@ func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *out
 			err, last = refusal, askedAt
 			o.back = append(o.back, s.Refused()...)
 			fault("splitting")
+			if strange--; strange == 0 && !l.acquainted(c, o) {
+				o.back = append(o.back, s.Rest()...)
+				return
+			}
 		default:
 			o.back = append(o.back, s.Rest()[len(ask):]...)
 			l.fail(c, ask, askedAt, refusal, o)
@@ -64,7 +70,7 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 	if last.answered <= it.State.doubted {
 		proven, failed := l.prove(c, it.State.doubted)
 		if !proven && failed == nil {
-			o.back, proven, failed = l.acquaint(c, o.back, o)
+			proven, failed = l.acquaint(c, o)
 		}
 		switch e := failure(failed); {
 		case proven:
@@ -74,7 +80,7 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 		default: // it stops, or cannot be told now
 			it.State.doubted = 0
 			o.back = append(o.back, it)
-			if e != nil {
+			if e != nil && o.hold == nil {
 				o.hold = l.holdFor(e)
 			}
 			return

@@ -26,44 +26,45 @@ func (l *loop) concurrency() int {
 	return l.cfg.Concurrency
 }
 
-// reassure stands between a refused group and its splitting while nobody of
-// the account has worked: it may be the wrong token, and then every split is in
-// vain. One group of one replica is enough to find out, by asking for a few of
-// its people alone, which takes far fewer calls than splitting it. It returns
-// those who are left to be split.
-func (l *Lane) reassure(c contexts, items []*item, began moment, o *outcome) []*item {
+// enter stands between a refused group and its splitting while nobody of the
+// account has worked: it may be the wrong token, and then every split is in
+// vain. One group of one replica at a time is enough to find out. strange is
+// after how many refusals more to ask for a few people alone, 0 for never.
+func (l *Lane) enter(c contexts, o *outcome) (strange int, leave func(), ok bool) {
 	if latest, _, _ := l.proof.standing(); latest > 0 {
-		return items
+		return 0, func() {}, true
 	}
-	release, ok := l.scout(c)
-	if !ok {
-		o.back = append(o.back, items...)
-		return nil
+	if leave, ok = l.scout(c); !ok {
+		return 0, nil, false
 	}
-	defer release()
 	proven, err := l.prove(c, 0)
-	if !proven && err == nil { // nobody is known
-		if len(items) == 1 { // and nobody else is here to be asked
-			items[0].State.doubted = began.asked
-			o.doubt = append(o.doubt, items...)
-			return nil
-		}
-		items, proven, err = l.acquaint(c, items, o)
-		if refused(err) {
-			l.proof.lose(err)
-			h := l.holdFor(failure(err))
-			h.Detail, h.Hint = l.whose(c)
-			o.hold = h
-		}
+	switch e := failure(err); {
+	case proven:
+		return 0, leave, true
+	case err == nil: // nobody is known
+		return strangeAfter, leave, true
+	case e != nil:
+		o.hold = l.holdFor(e)
 	}
-	if proven {
-		return items
+	leave()
+	return 0, nil, false
+}
+
+// strangeAfter is how many halves are split off before strangers are asked for.
+// By then one is answered more often than not, if anybody is; and if it is a
+// stranger, the last refusal has its proof beforehand, and is not repeated.
+const strangeAfter = 2
+
+// acquainted reports whether somebody of the account works.
+func (l *Lane) acquainted(c contexts, o *outcome) bool {
+	if latest, _, _ := l.proof.standing(); latest > 0 {
+		return true
 	}
-	o.back = append(o.back, items...)
+	proven, err := l.acquaint(c, o)
 	if e := failure(err); e != nil && o.hold == nil {
 		o.hold = l.holdFor(e)
 	}
-	return nil
+	return proven
 }
 
 // scouting is how long one replica has to find out whether the account works
@@ -109,25 +110,31 @@ func (l *Lane) scout(c contexts) (release func(), ok bool) {
 // scoutPause is the wait before a replica looks again whether it is its turn.
 const scoutPause = 100 * time.Millisecond
 
-// acquaint asks for a few people alone, until one of them is answered. It
-// returns the others, and, if nobody was answered, why.
-func (l *Lane) acquaint(c contexts, people []*item, o *outcome) (left []*item, proven bool, failed error) {
-	for n := range min(strangers, len(people)) {
-		i := n + int(l.rand()*float64(len(people)-n))
-		people[n], people[i] = people[i], people[n]
-		alone := []*item{people[n]}
+// acquaint asks for a few of those whom a split has left unknown, each alone,
+// until one of them is answered. If none is, that takes far fewer calls than
+// splitting group after group, and the account works for nobody.
+func (l *Lane) acquaint(c contexts, o *outcome) (proven bool, failed error) {
+	for n := range min(strangers, len(o.back)) {
+		i := n + int(l.rand()*float64(len(o.back)-n))
+		o.back[n], o.back[i] = o.back[i], o.back[n] // not again
+		alone := []*item{o.back[n]}
 		users, began, err := l.batchGet(c, alone)
 		switch {
 		case err == nil:
-			people = slices.Delete(people, n, n+1)
+			o.back = slices.Delete(o.back, n, n+1)
 			l.finish(c, alone, users, began, o)
-			return people, true, nil
+			return true, nil
 		case !refused(err):
-			return people, false, err
+			return false, err
 		}
 		failed = err
 	}
-	return people, false, failed
+	if failed != nil {
+		l.proof.lose(failed)
+		o.hold = l.holdFor(failure(failed))
+		o.hold.Detail, o.hold.Hint = l.whose(c)
+	}
+	return false, failed
 }
 
 // whose asks WeChat for somebody who follows the account of the token, to say

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
@@ -34,6 +32,7 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 	for i, it := range items {
 		asked[i] = it.Key.openid
 	}
+	users = slices.DeleteFunc(users, func(u wechat.User) bool { return u.Blank() }) // as good as no row
 	rows := make([]match.Row, len(users))
 	for i := range users {
 		rows[i] = match.Row{OpenID: users[i].OpenID, UnionID: users[i].UnionID, Follows: users[i].Subscribe == 1}
@@ -49,7 +48,6 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 		l.doubtful(c, items, users, found, doubt, o)
 		return
 	}
-	answers := make([]answer, 0, len(items))
 	settled := make([]*item, 0, len(items))
 	rowsOf := make([]*wechat.User, 0, len(items)) // of settled
 	for i, it := range items {
@@ -66,22 +64,30 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 			l.unanswered(c, it, o)
 			continue
 		}
-		if u.Subscribe == 0 && l.tooFresh(it) {
-			it.State.rechecked = true
-			o.later = append(o.later, it)
+		if u.Subscribe == 0 && l.lookTwice(it, o) {
 			continue
-		}
-		l.learn(u)
-		for _, d := range it.Waiters {
-			answers = append(answers, l.record(d, u, events.FromBatch, "", began.time))
 		}
 		settled, rowsOf = append(settled, it), append(rowsOf, u)
 	}
-	l.settle(c, answers)
-	for i, it := range settled {
-		l.remember(it, rowsOf[i], began)
+	l.answerRows(c, settled, rowsOf, began, o)
+}
+
+// answerRows answers people with the rows of a batch that is believed.
+func (l *Lane) answerRows(c contexts, items []*item, users []*wechat.User, began moment, o *outcome) {
+	answers := make([]answer, 0, len(items))
+	for i, it := range items {
+		l.learn(users[i])
+		marker := l.lacking(users[i])
+		for _, d := range it.Waiters {
+			answers = append(answers, l.record(d, users[i], events.FromBatch, marker, began.time))
+		}
 	}
-	o.done = append(o.done, settled...)
+	l.seconds.earn(len(items))
+	l.settle(c, answers)
+	for i, it := range items {
+		l.remember(it, users[i], began)
+	}
+	o.done = append(o.done, items...)
 }
 
 // learn notes what an answer that is believed says of the account.
@@ -127,63 +133,6 @@ func (l *Lane) agreed(it *item, u *wechat.User) bool {
 	}
 	it.State.votes = append(it.State.votes, voteOf(u))
 	return false
-}
-
-// elsewhere marks an item that was settled beside the batch.
-const elsewhere = -2
-
-// hear asks the witnesses of a batch, each alone, and answers them so: nothing
-// is better than that. It doubts the batch if one of their unionids is in
-// another's row, if somebody without a row has no unionid at all, or if the row
-// that is checked says something else than its person's own.
-func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o *outcome) match.Doubt {
-	expected := l.unionIDs.expected()
-	witnesses, check, doubt := match.Witnesses(found, rows, expected)
-	if len(witnesses) > 0 && expected == match.Perhaps {
-		l.unionIDs.had() // somebody has one, whoever's it is
-	}
-	for _, i := range witnesses {
-		missing := found[i] < 0
-		found[i] = elsewhere
-		user, ok := l.witness(c, items[i], o)
-		if missing {
-			l.stats.missing.Add(1)
-			if !ok || user.UnionID == "" {
-				doubt = match.Moved // an openid of nobody has been seen to move the others' unionids
-			}
-		}
-		if ok && user.UnionID != "" && slices.ContainsFunc(rows, func(r match.Row) bool {
-			return r.UnionID == user.UnionID && r.OpenID != user.OpenID
-		}) {
-			doubt = match.Moved
-		}
-	}
-	if check >= 0 && doubt == match.None {
-		said := rows[found[check]].UnionID
-		found[check] = elsewhere
-		if user, ok := l.witness(c, items[check], o); !ok || user.UnionID != said {
-			doubt = match.Moved
-		}
-	}
-	return doubt
-}
-
-// witness asks for one person of a batch alone, and answers them so.
-func (l *Lane) witness(c contexts, it *item, o *outcome) (user wechat.User, ok bool) {
-	user, began, err := l.userInfo(c, it)
-	switch {
-	case err != nil:
-		l.fail(c, []*item{it}, began, err, o)
-	case user.OpenID != it.Key.openid:
-		l.unanswered(c, it, o)
-	case user.Subscribe == 0 && l.tooFresh(it): // has left, or is not visible yet: a later batch tells
-		it.State.rechecked = true
-		o.later = append(o.later, it)
-	default:
-		l.answerSingle(c, it, &user, began, o)
-		return user, true
-	}
-	return user, false
 }
 
 // doubtful handles a batch that cannot be believed: none of its rows goes out.
@@ -239,7 +188,7 @@ func (l *Lane) single(c contexts, it *item, o *outcome) {
 	switch {
 	case err != nil:
 		l.fail(c, []*item{it}, began, err, o)
-	case user.OpenID == it.Key.openid:
+	case user.OpenID == it.Key.openid && !user.Blank():
 		l.answerSingle(c, it, &user, began, o)
 	default:
 		it.State.unusable++
@@ -247,7 +196,7 @@ func (l *Lane) single(c contexts, it *item, o *outcome) {
 			o.back = append(o.back, it)
 			return
 		}
-		l.giveUp(c, it, &cause{reason: events.Unresolved, detail: "every answer was for somebody else", attempts: it.State.calls}, o)
+		l.giveUp(c, it, &cause{reason: events.Unresolved, detail: "every answer was blank or for somebody else", attempts: it.State.calls}, o)
 	}
 }
 
@@ -265,29 +214,16 @@ func (l *Lane) userInfo(c contexts, it *item) (user wechat.User, began moment, e
 // answerSingle answers with a row that was asked for alone: there is nothing
 // better to be had.
 func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began moment, o *outcome) {
-	marker := ""
-	if u.Subscribe == 1 && u.UnionID == "" && l.unionIDs.expected() == match.Always {
-		marker = events.MarkerNoUnionID
-		l.stats.noUnionID.Add(1)
-		l.unionIDs.lacks()
-	}
 	l.learn(u)
-	l.answerAll(c, it, u, events.FromSingle, marker, began, o)
+	l.answerAll(c, it, u, events.FromSingle, l.lacking(u), began, o)
 }
 
-// fresh is the age below which a follower may not be visible yet.
-const fresh = time.Minute
-
-// tooFresh reports whether "does not follow" may only mean "not visible yet":
-// somebody followed a moment ago, and has not been asked for again.
-func (l *Lane) tooFresh(it *item) bool {
-	if l.cfg.Recheck == 0 || it.State.rechecked {
-		return false
+// lacking is the marker of a row that goes out without the unionid that it
+// should have, else "".
+func (l *Lane) lacking(u *wechat.User) (marker string) {
+	if u.Subscribe == 0 || u.UnionID != "" || l.unionIDs.expected() != match.Always {
+		return ""
 	}
-	for _, d := range it.Waiters {
-		if strings.EqualFold(d.event.Type, "subscribe") && time.Since(d.event.Source.Time) < fresh {
-			return true
-		}
-	}
-	return false
+	l.stats.noUnionID.Add(1)
+	return events.MarkerNoUnionID
 }

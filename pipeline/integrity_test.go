@@ -111,7 +111,7 @@ func TestNobodyGetsAnothersUnionID(t *testing.T) {
 		for _, do := range []wechattest.Action{{MissingRow: true}, {DoubledRow: true}, {UnaskedRow: true}, {ShiftUnionID: true}, {BlankRow: true}} {
 			w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.05}, Do: do})
 		}
-		const n, rounds = 50_000 / scale, 10
+		const n, rounds = 100_000 / scale, 10
 		unknown := func(i int) bool { return i%97 == 13 }
 		cfg := config()
 		cfg.BatchSize, cfg.Fixed, cfg.Recheck = 10, true, cfg.RetryInitial

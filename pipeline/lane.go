@@ -70,6 +70,7 @@ type Lane struct {
 	proving  chan struct{} // one slot: see prove
 	proof    proof
 	unionIDs unionIDs
+	seconds  seconds
 	known    match.Known
 	state    stateKeeper
 	stats    Stats

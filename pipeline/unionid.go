@@ -17,7 +17,7 @@ const (
 	ExpectNo   Expect = "false" // nobody is asked for again because of it
 )
 
-// unboundAfter is how many followers, each asked for alone, have none before
+// unboundAfter is how many followers, each asked for twice, have none before
 // it is taken for the account: it is not bound any more.
 const unboundAfter = 20
 
@@ -25,7 +25,7 @@ const unboundAfter = 20
 type unionIDs struct {
 	expect Expect
 	seen   atomic.Bool
-	lacked atomic.Int32 // followers in a row without
+	lacked atomic.Int32 // followers in a row without, asked for twice
 }
 
 // expected is what the next answers are weighed by.
@@ -40,6 +40,16 @@ func (u *unionIDs) expected() match.Expect {
 	}
 }
 
+// weighed is what to ask again by. Once enough followers in a row had none,
+// whatever was expected, a batch in which nobody has one is believed.
+func (u *unionIDs) weighed() match.Expect {
+	e := u.expected()
+	if e == match.Always && u.lacked.Load() >= unboundAfter {
+		return match.Perhaps
+	}
+	return e
+}
+
 // had notes a follower with a unionid.
 func (u *unionIDs) had() {
 	u.lacked.Store(0)
@@ -48,9 +58,10 @@ func (u *unionIDs) had() {
 	}
 }
 
-// lacks notes a follower who was asked for alone and has none.
-func (u *unionIDs) lacks() {
-	if u.lacked.Add(1) >= unboundAfter {
+// lacks notes n followers who were asked for again and have none, where nobody
+// else has either.
+func (u *unionIDs) lacks(n int) {
+	if u.lacked.Add(int32(n)) >= unboundAfter {
 		u.seen.Store(false)
 	}
 }

@@ -1,8 +1,10 @@
 package pipeline_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
@@ -29,7 +31,7 @@ func TestFollowerWithoutUnionID(t *testing.T) {
 	}{
 		{"another has one", pipeline.ExpectAuto, 1, true, 2},
 		{"nobody has one", pipeline.ExpectAuto, 3, false, 1},
-		{"all should have one", pipeline.ExpectYes, 3, true, 4},
+		{"all should have one", pipeline.ExpectYes, 3, true, 2},
 		{"none needs one", pipeline.ExpectNo, 1, false, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -90,4 +92,86 @@ func TestAccountThatIsBoundNoMore(t *testing.T) {
 	} else {
 		t.Logf("%d calls for %d people", calls, n)
 	}
+}
+
+// TestManyWithoutUnionID: those who lack one share the call in which they are
+// asked for again, and once it is the account it is believed.
+func TestManyWithoutUnionID(t *testing.T) {
+	const n = 2000
+	for name, tc := range map[string]struct {
+		expect pipeline.Expect
+		every  int // of so many, one lacks a unionid
+		marked int
+		calls  int64 // at most
+	}{
+		"one in ten":                {pipeline.ExpectAuto, 10, n / 10, 2*n/100 + 6},
+		"one in three":              {pipeline.ExpectAuto, 3, (n + 2) / 3, 2*n/100 + 16},
+		"all, and nobody should":    {pipeline.ExpectAuto, 1, 0, n / 100},
+		"all, and everybody should": {pipeline.ExpectYes, 1, n, n/100 + 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				for i := 0; i < n; i += tc.every {
+					w.without(i)
+				}
+				w.publish(n, w.openid)
+				cfg := lifelike()
+				cfg.ExpectUnionID = tc.expect
+				lane := w.start(cfg)
+				marked := 0
+				for _, a := range w.answers(n) {
+					lacks := int(a.src(t)-1)%tc.every == 0
+					if a.record.Status != events.Following || lacks != (a.record.UnionID == "") {
+						t.Fatalf("event %d: %s, unionid %q", a.src(t), a.record.Status, a.record.UnionID)
+					}
+					if a.record.Marker == events.MarkerNoUnionID {
+						marked++
+						if !lacks {
+							t.Errorf("event %d is marked", a.src(t))
+						}
+					}
+				}
+				c := lane.Stats().Counts()
+				if marked != tc.marked || c.NoUnionID != int64(marked) {
+					t.Errorf("%d records are marked, %d counted, want %d", marked, c.NoUnionID, tc.marked)
+				}
+				if c.Calls > tc.calls {
+					t.Errorf("%d calls for %d batches, want %d at most", c.Calls, n/100, tc.calls)
+				}
+				t.Logf("%d calls for %d batches", c.Calls, n/100)
+			}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.Constant(60*time.Millisecond)))
+		})
+	}
+}
+
+// A batch of those who lack a unionid is no better than any other: if its
+// column moves, nobody may get another's.
+func TestMovedUnionIDsAmongThoseWhoLackOne(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 20_000 / min(scale, 4)
+		for i := 0; i < n; i += 10 {
+			w.without(i)
+		}
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.2}, Do: wechattest.Action{ShiftUnionID: true}})
+		w.publish(n, w.openid)
+		cfg := lifelike()
+		cfg.BatchSize = 20
+		lane := w.start(cfg)
+		lost := 0
+		w.unionids(slices.DeleteFunc(w.answers(n), func(a answer) bool {
+			if i := int(a.src(t)) - 1; i%10 != 0 && a.record.Marker == events.MarkerNoUnionID {
+				lost++ // twice in a row, and then it says so
+				return true
+			}
+			return false
+		}))
+		if lost > n/1000 {
+			t.Errorf("%d of %d have lost their unionid", lost, n)
+		}
+		c := lane.Stats().Counts()
+		if c.Doubts["unionid_moved"] == 0 {
+			t.Error("nothing moved: the test tests nothing")
+		}
+		t.Logf("%d calls for %d batches, doubts %v; %d lost", c.Calls, n/20, c.Doubts, lost)
+	}, wechattest.WithSeed(2))
 }

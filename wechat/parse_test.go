@@ -239,3 +239,20 @@ func BenchmarkRequestBody(b *testing.B) {
 		appendBatch(nil, qs)
 	}
 }
+
+func TestBlankRows(t *testing.T) {
+	t.Parallel()
+	for raw, blank := range map[string]bool{
+		`{"openid":"o1"}`:                  true,
+		`{"openid":"o1","nickname":""}`:    true,
+		`{"subscribe":0,"openid":"o1"}`:    false,
+		`{"subscribe" : 1,"openid":"o1"}`:  false,
+		`{"openid":"o1","subscribe":0.0}`:  false,
+		`{"openid":"o1","remark":"x\"su"}`: true,
+	} {
+		u := User{OpenID: "o1", Raw: []byte(raw)}
+		if u.Blank() != blank {
+			t.Errorf("%s: blank %v, want %v", raw, !blank, blank)
+		}
+	}
+}

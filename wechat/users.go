@@ -1,6 +1,10 @@
 package wechat
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/tidwall/gjson"
+)
 
 // MaxBatch is how many openids one batchget may carry (api_batchuserinfo).
 const MaxBatch = 100
@@ -34,6 +38,12 @@ type User struct {
 	// Raw is the row as WeChat sent it, repaired where it was not valid JSON:
 	// fields that this type does not know are in it.
 	Raw json.RawMessage
+}
+
+// Blank reports whether the row says nothing of the person, not even whether
+// they follow: whoever does not follow has a row with subscribe 0.
+func (u *User) Blank() bool {
+	return u.Subscribe == 0 && !gjson.GetBytes(u.Raw, "subscribe").Exists()
 }
 
 // Page is an answer of user/get.

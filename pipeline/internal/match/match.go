@@ -25,7 +25,7 @@ const (
 	Doubled      Doubt = "doubled_row"     // one openid has two rows
 	Unasked      Doubt = "unasked_row"     // a row for an openid that nobody asked
 	UnionIDTwice Doubt = "unionid_twice"   // two people with one unionid
-	ManyBlanks   Doubt = "many_blanks"     // many rows missing or without a unionid
+	ManyBlanks   Doubt = "many_blanks"     // many rows missing
 	Moved        Doubt = "unionid_moved"   // somebody's unionid is in another's row
 	Changed      Doubt = "unionid_changed" // somebody had another unionid before
 	Sampled      Doubt = "sample_differs"  // user/info says something else of somebody
@@ -79,16 +79,16 @@ const (
 	Never                 // nobody is missed for having none
 )
 
-// maxWitnesses is how many people are worth a call of their own to believe a
+// MaxWitnesses is how many people are worth a call of their own to believe a
 // batch; with more in question it is cheaper to ask for all of them again.
-const maxWitnesses = 3
+const MaxWitnesses = 3
 
-// Witnesses returns whom to ask for alone before a batch is believed. When the
+// Witnesses returns whom to ask for again before a batch is believed. When the
 // column of unionids moves, one of them falls out at the end: somebody's row
 // has none. If that person's row is missing altogether the move shows nowhere,
 // except that asked for alone they have a unionid that is in another's row. So
-// each of them is a witness: those without a row, and followers without a
-// unionid.
+// each of them is a witness: those without a row, who are missing, and followers
+// without a unionid, who are lacking one.
 //
 // That does not show every move: the last row may be of somebody who does not
 // follow and has none to lose, or is blank as if, and where a unionid has
@@ -98,20 +98,20 @@ const maxWitnesses = 3
 //
 // expect says whether followers should have unionids. Without any there is
 // nothing to move, and nobody to ask.
-func Witnesses(found []int, rows []Row, expect Expect) (blank []int, check int, doubt Doubt) {
+func Witnesses(found []int, rows []Row, expect Expect) (missing, lacking []int, check int, doubt Doubt) {
 	bound := expect == Always
 	check = -1
 	for i, r := range found {
 		switch {
 		case r < 0:
-			blank = append(blank, i)
+			missing = append(missing, i)
 		case rows[r].UnionID != "":
 			bound = true
 			if check < 0 || r > found[check] {
 				check = i
 			}
 		case rows[r].Follows && expect != Never:
-			blank = append(blank, i)
+			lacking = append(lacking, i)
 		}
 	}
 	if last := len(rows) - 1; len(found) == 1 || last < 0 || rows[last].UnionID != "" {
@@ -119,9 +119,9 @@ func Witnesses(found []int, rows []Row, expect Expect) (blank []int, check int, 
 	}
 	switch {
 	case !bound:
-		return nil, -1, None
-	case len(blank) > maxWitnesses:
-		return nil, -1, ManyBlanks
+		return nil, nil, -1, None
+	case len(missing) > MaxWitnesses:
+		return nil, nil, -1, ManyBlanks
 	}
-	return blank, check, None
+	return missing, lacking, check, None
 }

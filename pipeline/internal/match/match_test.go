@@ -50,29 +50,30 @@ func TestWitnesses(t *testing.T) {
 		found  []int
 		rows   []match.Row
 		expect match.Expect
-		want   []int
+		miss   []int
+		lack   []int
 		check  int
 		doubt  match.Doubt
 	}{
 		{name: "nothing in question", found: []int{1, 0}, rows: []match.Row{ok("a"), ok("b")}, check: nobody},
-		{name: "a follower without a unionid", found: []int{1, 0}, rows: []match.Row{ok("a"), blank}, want: []int{0}, check: 1},
-		{name: "a row missing", found: []int{-1, 0}, rows: []match.Row{ok("a")}, want: []int{0}, check: nobody},
+		{name: "a follower without a unionid", found: []int{1, 0}, rows: []match.Row{ok("a"), blank}, lack: []int{0}, check: 1},
+		{name: "a row missing", found: []int{-1, 0}, rows: []match.Row{ok("a")}, miss: []int{0}, check: nobody},
 		{name: "somebody who left", found: []int{1, 0}, rows: []match.Row{left, ok("a")}, check: nobody},
 		{name: "and who has the last row", found: []int{1, 0}, rows: []match.Row{ok("a"), left}, check: 1},
 		{name: "several of them", found: []int{2, 3, 0, 1}, rows: []match.Row{ok("a"), ok("b"), left, left}, check: 3},
 		{name: "nobody is left", found: []int{0, 2, 1}, rows: []match.Row{left, left, left}, expect: match.Always, check: nobody},
 		{name: "an account without unionids", found: []int{0, 1}, rows: []match.Row{blank, blank}, check: nobody},
-		{name: "known to have them", found: []int{0, 1}, rows: []match.Row{blank, blank}, expect: match.Always, want: []int{0, 1}, check: nobody},
-		{name: "not to be missed", found: []int{1, 0, -1}, rows: []match.Row{ok("a"), blank}, expect: match.Never, want: []int{2}, check: 1},
+		{name: "known to have them", found: []int{0, 1}, rows: []match.Row{blank, blank}, expect: match.Always, lack: []int{0, 1}, check: nobody},
+		{name: "not to be missed", found: []int{1, 0, -1}, rows: []match.Row{ok("a"), blank}, expect: match.Never, miss: []int{2}, check: 1},
 		{name: "too many", found: []int{0, -1, -1, -1, -1}, rows: []match.Row{ok("a")}, check: nobody, doubt: match.ManyBlanks},
-		{name: "alone and blank", found: []int{0}, rows: []match.Row{blank}, expect: match.Always, want: []int{0}, check: nobody},
+		{name: "alone and blank", found: []int{0}, rows: []match.Row{blank}, expect: match.Always, lack: []int{0}, check: nobody},
 		{name: "alone and gone", found: []int{0}, rows: []match.Row{left}, expect: match.Always, check: nobody},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, check, doubt := match.Witnesses(tc.found, tc.rows, tc.expect)
-			if !slices.Equal(got, tc.want) || check != tc.check || doubt != tc.doubt {
-				t.Errorf("Witnesses = %v %d %q, want %v %d %q", got, check, doubt, tc.want, tc.check, tc.doubt)
+			miss, lack, check, doubt := match.Witnesses(tc.found, tc.rows, tc.expect)
+			if !slices.Equal(miss, tc.miss) || !slices.Equal(lack, tc.lack) || check != tc.check || doubt != tc.doubt {
+				t.Errorf("Witnesses = %v %v %d %q, want %v %v %d %q", miss, lack, check, doubt, tc.miss, tc.lack, tc.check, tc.doubt)
 			}
 		})
 	}

@@ -33,8 +33,9 @@ func newDemoCommand(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "Watch profiles come out: server, simulated WeChat and traffic in one process",
 		Long: `Demo runs the real service against a NATS server of its own and a simulated
-WeChat, with traffic in every form that events may have, some of it broken. It
-needs nothing and leaves nothing behind.
+WeChat, with traffic in every form that events may have, some of it broken. What
+WeChat itself sends is pushed in safe mode through the gateway. It needs nothing
+and leaves nothing behind.
 
 Its NATS server takes other clients: join from a second terminal with
 "wxenrich publish", "wxenrich tail" or the nats CLI.
@@ -125,14 +126,20 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 	}
 	defer stopReading()
 
+	gw, err := w.startGateway(service.publish, log)
+	if err != nil {
+		return err
+	}
+	defer gw.close()
+
 	ended := make(chan error, 1)
 	go func() { ended <- service.run(life) }()
 
-	view := &demoView{out: a.out, getenv: a.getenv, plain: f.plain, json: f.json, world: w, book: book, lane: service.lanes[0]}
+	view := &demoView{out: a.out, getenv: a.getenv, plain: f.plain, json: f.json, world: w, gateway: gw.url, book: book, lane: service.lanes[0]}
 	ctx, quiet := context.WithCancel(ctx)
 	defer quiet()
 	var traffic sync.WaitGroup
-	traffic.Go(func() { w.send(ctx, js, f.rate, book) })
+	traffic.Go(func() { w.send(ctx, js, gw, f.rate, book) })
 	unseen := view.run(ctx)
 	quiet()
 	traffic.Wait()
@@ -151,8 +158,16 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 // drainPatience is how long the end waits for the last answers.
 const drainPatience = 15 * time.Second
 
-// send publishes events at an even rate until ctx ends.
-func (w *demoWorld) send(ctx context.Context, js jetstream.JetStream, rate float64, book *demoBook) {
+// demoPushes is how many pushes may wait for their answers.
+const demoPushes = 64
+
+// send publishes events at an even rate until ctx ends; those in WeChat's own
+// form it has WeChat push.
+func (w *demoWorld) send(ctx context.Context, js jetstream.JetStream, gw *demoGateway, rate float64, book *demoBook) {
+	var pushing sync.WaitGroup
+	defer pushing.Wait()
+	slots := make(chan struct{}, demoPushes)
+
 	mix := traffic.Mix{AppID: demoAppID, Prefix: "demo-", People: w.account, Persons: demoPeople}
 	began := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -164,7 +179,18 @@ func (w *demoWorld) send(ctx context.Context, js jetstream.JetStream, rate float
 		case now := <-tick.C:
 			for due := int(now.Sub(began).Seconds() * rate); i < due; i++ {
 				e := mix.Event(i)
+				byWeChat := pushed(&e)
 				book.sending(e)
+				if byWeChat {
+					slots <- struct{}{}
+					pushing.Go(func() {
+						defer func() { <-slots }()
+						if gw.send(context.WithoutCancel(ctx), e) != nil {
+							book.unsent(e)
+						}
+					})
+					continue
+				}
 				if _, err := js.PublishMsg(context.WithoutCancel(ctx), e.Msg); err != nil {
 					book.unsent(e)
 				}

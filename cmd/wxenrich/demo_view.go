@@ -18,13 +18,14 @@ import (
 // demoView shows the demo: a picture that moves on a terminal, else a line a
 // second and a record with it.
 type demoView struct {
-	out    io.Writer
-	getenv func(string) string
-	plain  bool // plain lines, also on a terminal
-	json   bool // nothing but the summary
-	world  *demoWorld
-	book   *demoBook
-	lane   *pipeline.Lane
+	out     io.Writer
+	getenv  func(string) string
+	plain   bool // plain lines, also on a terminal
+	json    bool // nothing but the summary
+	world   *demoWorld
+	gateway string // where the simulated WeChat pushes to
+	book    *demoBook
+	lane    *pipeline.Lane
 
 	began time.Time
 	drawn int    // lines of the picture on the screen
@@ -59,12 +60,13 @@ func (v *demoView) intro() string {
 		flag = " -s " + url
 	}
 	return fmt.Sprintf("NATS at %s, a simulated WeChat at %s, account %s\n"+
+		"WeChat pushes one event in six to the gateway at %s, in safe mode\n"+
 		"join from a second terminal:\n"+
 		"  wxenrich publish%s --appid %s %s\n"+
 		"  wxenrich tail%s\n"+
 		"  nats%s pub wx.events.%s.subscribe %s\n"+
 		"Nicknames and avatars are blank as they are in life: WeChat stopped giving them in 2021.\n\n",
-		url, v.world.api, demoAppID,
+		url, v.world.api, demoAppID, v.gateway,
 		flag, demoAppID, v.world.account.OpenID(demoPeople-1), flag,
 		flag, demoAppID, v.world.account.OpenID(demoPeople-2))
 }

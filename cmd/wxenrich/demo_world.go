@@ -64,7 +64,7 @@ func (w *demoWorld) start(f demoFlags) (err error) {
 	w.cfg.Output.Format = f.format
 	w.cfg.HTTP.Listen = ""
 	w.cfg.Accounts[0].Input = w.cfg.Input
-	w.cfg.Accounts[0].Input.Subject = config.List{"wx.events.{appid}.subscribe"}
+	w.cfg.Accounts[0].Input.Subject = config.List{"wx.events.{appid}.subscribe", "wx.events.{appid}.unsubscribe"}
 	return nil
 }
 

@@ -5,9 +5,9 @@
 // of conservation (package audit): every event has one answer, and it is its
 // own.
 //
-//	go test ./cmd/wxenrich/internal/faults                          # some three minutes
-//	go test ./cmd/wxenrich/internal/faults -long -timeout 0 -v      # hours: a million events
-//	go test ./cmd/wxenrich/internal/faults -run Kills -seed 7       # the faults of seed 7
+//	go test ./cmd/wxenrich/internal/faults -faults -v                    # each scenario small, some minutes
+//	go test ./cmd/wxenrich/internal/faults -long -timeout 0 -v           # hours: a million events
+//	go test ./cmd/wxenrich/internal/faults -faults -run Kills -seed 7    # the faults of seed 7
 //
 // The seed decides which faults strike and when. What they strike is decided
 // by the machine as well, so a seed makes a failure likely again, not certain.

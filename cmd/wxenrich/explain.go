@@ -16,6 +16,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
 	"github.com/wxenrich/wxenrich/pipeline/explain"
 )
 
@@ -82,6 +83,11 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 	if err != nil {
 		return err
 	}
+	scope := audit.Scope{Lanes: q.Lanes}
+	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
+		return nc.Explain(err)
+	}
+	q.Lanes = scope.Lanes
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	q.Progress = func(stream string, done, total uint64) {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))

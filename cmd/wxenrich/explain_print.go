@@ -104,6 +104,8 @@ func standingText(s *explain.Story) string {
 		return "taken, and not acknowledged yet: a replica has it in hand, or has handed it back"
 	case explain.BeforeStart:
 		return "never asked for: it is from before the durable was to begin (input.start)"
+	case explain.ForJob:
+		return "for a job to answer, which is not done: \"wxenrich jobs list --all\""
 	case explain.NotHeard:
 		return "never asked for: no account listens to its subject (input.subject)"
 	case explain.NoDurable:

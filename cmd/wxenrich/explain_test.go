@@ -74,6 +74,22 @@ func TestExplain(t *testing.T) {
 	publish(subject, "sixth", person)
 	w.run(t, "", "explain", "6").want(t, 0, "now         waits: ", "")
 
+	// What is for a job waits for it, and is not told to be unheard.
+	kv, err := js.KeyValue(t.Context(), "WX_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backfill := "wx.events." + testAppID + ".backfill"
+	for state, want := range map[string]string{"paused": "for a job to answer, which is not done", "done": "acknowledged, and there is no answer any more"} {
+		if _, err := kv.PutString(t.Context(), "job."+testAppID+".backfill-1", `{"id":"backfill-1","appid":"`+testAppID+`","kind":"backfill","state":"`+state+
+			`","range":{"stream":"WX_EVENTS","subjects":["`+backfill+`"]}}`); err != nil {
+			t.Fatal(err)
+		}
+		publish(backfill, "backfill-1-7", w.account.OpenID(9))
+		w.run(t, "", "explain", w.account.OpenID(9)).want(t, 0, want, "")
+		w.run(t, "", "explain", "7").want(t, 0, want, "")
+	}
+
 	// The input forgets; the answers still tell.
 	input, err := js.Stream(t.Context(), "WX_EVENTS")
 	if err != nil {

@@ -124,6 +124,12 @@ func (r *run) stand(ctx context.Context, t *told) error {
 		return nil
 	}
 	l := &r.Lanes[t.lane]
+	if l.Waiting != nil {
+		if t.Standing = Unanswered; l.Waiting(t.msgID) {
+			t.Standing = ForJob
+		}
+		return nil
+	}
 	c, err := r.streams[l.Stream].Consumer(ctx, l.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		t.Standing = NoDurable

@@ -95,9 +95,9 @@ type key struct {
 // told is a story with what is needed to finish it.
 type told struct {
 	Story
-	lane    int  // -1: nobody listens to its subject
-	present bool // the input holds it
-	where   []place
+	lane  int    // -1: nobody listens to its subject
+	msgID string // the producer's
+	where []place
 }
 
 // place is where an answer is.
@@ -175,7 +175,7 @@ func (r *run) note(lane int, m events.Message) {
 	if r.Seq == 0 && e.OpenID != r.Text && e.ID != r.Text {
 		return
 	}
-	t := &told{lane: lane, present: true, Story: Story{
+	t := &told{lane: lane, msgID: m.Header.Get(events.HeaderMsgID), Story: Story{
 		AppID: l.AppID, Stream: m.Stream, Seq: m.Seq, Stored: m.Time.UTC(), Subject: m.Subject,
 		EventID: e.ID, OpenID: e.OpenID, Type: e.Type, Time: e.Time, Trace: m.Header.Get(events.HeaderTraceParent),
 	}}

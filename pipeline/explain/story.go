@@ -38,6 +38,7 @@ const (
 	InHand      Standing = "in_hand"      // taken and not acknowledged, as far as the durable says
 	Unanswered  Standing = "unanswered"   // acknowledged, and no answer is there any more, or ever was
 	BeforeStart Standing = "before_start" // from before the durable was to begin
+	ForJob      Standing = "for_job"      // a job is to answer it, such as a backfill, and is not done
 	NotHeard    Standing = "not_heard"    // on a subject that no durable listens to
 	NoDurable   Standing = "no_durable"
 )

@@ -47,7 +47,7 @@ func TestReplayIsBelowLiveTraffic(t *testing.T) {
 			var longest, sum [2]time.Duration
 			for i, replay := range []bool{false, true} {
 				inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-					const n, live = 5000, 250
+					const n, live = 1500, 100
 					kv := w.bucket()
 					viewer := w.viewer(kv)
 					cfg := lifelike()
@@ -85,7 +85,7 @@ func TestReplayIsBelowLiveTraffic(t *testing.T) {
 
 func TestReplayKeepsToItsShare(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-		const n = 6000
+		const n = 3000
 		kv := w.bucket()
 		viewer := w.viewer(kv)
 		cfg := lifelike()

@@ -85,7 +85,7 @@ func (l *loop) bindTo(b binding) {
 	l.upTo = b.upTo
 	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)
-	l.past.Store(new(lookBack)) // what was known may be of another stream
+	l.past.Store(&lookBack{turn: make(chan struct{}, 1)}) // what was known may be of another stream
 }
 
 // rebindPause is the wait before a durable that is lost is looked for again.

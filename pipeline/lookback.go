@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +23,7 @@ import (
 // Its memory is bounded: it knows the events of one range of sequences, and
 // reads again for another range. A lane has one, and takes turns.
 type lookBack struct {
-	mu     sync.Mutex
+	turn   chan struct{} // full while somebody reads or asks: a lock that a bubble's clock goes on with
 	js     jetstream.JetStream
 	replay string // the generation of answers that counts; empty is the live one
 	hops   bool   // of all generations, and how many redrives led to each

@@ -87,8 +87,8 @@ func (l *loop) cleared(ds []*delivery) {
 // knows or the lane stops.
 func (l *Lane) lookFor(c contexts, ds []*delivery, taken func(*delivery) time.Time) {
 	b := l.past.Load()
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.turn <- struct{}{}
+	defer func() { <-b.turn }()
 	slices.SortFunc(ds, func(x, y *delivery) int { return cmp.Compare(x.event.Source.Seq, y.event.Source.Seq) })
 	pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand)
 	asked := time.Now()

@@ -92,6 +92,7 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 func (l *Lane) encode(d *delivery, r *events.Record) answer {
 	e := &d.event
 	subject := l.cfg.Output.Expand(events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
+	l.cfg.Keep.Apply(r)
 	msg, err := r.Msg(subject, l.cfg.Format)
 	if err != nil {
 		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)

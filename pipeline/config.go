@@ -44,6 +44,7 @@ type Config struct {
 
 	Output      events.Template // subject of records; default wx.profiles.{appid}
 	Format      events.Format   // default msgpack
+	Keep        *events.Keep    // what of a record is stored; default nil, everything
 	CloudEvents bool            // records are CloudEvents in binary mode as well; default false
 	Atomic      bool            // publish a group as one atomic batch: where every write is synced
 	Dead        events.Template // subject of dead letters; default wx.dead.{appid}.{reason}

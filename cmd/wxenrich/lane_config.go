@@ -48,6 +48,9 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.Output, c.Dead = output, dead
 	c.Format = events.Format(cfg.Output.Format)
 	c.CloudEvents = cfg.Output.CloudEvents
+	if c.Keep, err = events.ParseKeep(cfg.Output.Fields); err != nil {
+		return c, usage("output.fields: %w", err)
+	}
 	c.Atomic = cfg.Output.Publish == "atomic"
 	c.SampleCheck = float64(a.SampleCheck)
 	c.ExpectUnionID = pipeline.Expect(a.ExpectUnionID)

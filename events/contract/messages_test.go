@@ -129,6 +129,19 @@ func TestMessagesKeepTheContract(t *testing.T) {
 			if err := headers.Validate(first(m.Header)); err != nil {
 				t.Errorf("headers of %s in %s: %v", name, f, err)
 			}
+			thin, err := events.ParseKeep([]string{"user.remark"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			least := r
+			thin.Apply(&least)
+			data, err := least.Append(nil, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := bodies.Validate(body(t, f.ContentType(), data)); err != nil {
+				t.Errorf("the least of %s in %s: %v", name, f, err)
+			}
 			r.AddCloudEvent(m, f)
 			if err := headers.Validate(first(m.Header)); err != nil {
 				t.Errorf("headers of %s in %s as a CloudEvent: %v", name, f, err)

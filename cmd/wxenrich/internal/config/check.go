@@ -151,6 +151,9 @@ func (l *loader) checkOutput() {
 	l.stream("dead.stream", c.Dead.Stream)
 	l.template("output.subject", c.Output.Subject, "appid", "openid", "unionid", "type")
 	l.template("dead.subject", c.Dead.Subject, "appid", "reason", "type")
+	if _, err := events.ParseKeep(c.Output.Fields); err != nil {
+		l.wrong("output.fields", "%s", strings.TrimPrefix(err.Error(), "events: "))
+	}
 	if c.Output.Stream == c.Dead.Stream {
 		l.wrong("dead.stream", "%s is output.stream too: want one of its own", c.Dead.Stream)
 	}

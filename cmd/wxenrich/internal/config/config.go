@@ -71,6 +71,7 @@ type Output struct {
 	Stream      string `yaml:"stream" default:"WX_PROFILES" doc:"stream of the records; {appid} may be used" zh:"输出记录的流，可用 {appid}"`
 	Subject     string `yaml:"subject" default:"wx.profiles.{appid}" doc:"subject of a record; {appid}, {openid}, {unionid} and {type} may be used" zh:"记录的主题，可用 {appid} {openid} {unionid} {type}"`
 	Format      string `yaml:"format" default:"msgpack" one:"msgpack|json" doc:"encoding of the records" zh:"记录的编码"`
+	Fields      List   `yaml:"fields" doc:"what a record may say beside its identity, for those who must store less: unionid, lang, source, marker, event.meta and the like, user or user.<field>; empty keeps everything" zh:"除身份信息外记录可以包含的字段，供必须少存数据的人使用：unionid、lang、source、marker、event.meta 等，user 或 user.<字段>；为空表示全部保留"`
 	CloudEvents bool   `yaml:"cloudevents" default:"false" doc:"records are CloudEvents 1.0 in binary mode as well: ce- headers beside ours" zh:"记录同时是 binary 模式的 CloudEvents 1.0：在原有消息头之外加上 ce- 消息头"`
 	Publish     string `yaml:"publish" default:"async" one:"async|atomic" doc:"atomic is faster where the server syncs every write, as the embedded one does, and its default there" zh:"服务器每次写入都同步时 atomic 更快，内嵌服务器默认使用 atomic"`
 	Storage

@@ -72,7 +72,7 @@ func (l *loop) next(now time.Time) time.Time {
 	}
 	if l.doubts {
 		sooner(now.Add(repaceEvery / 10))
-	} else if since, open := l.batch.Oldest(); open && !l.stopping() && l.calls < l.concurrency() && l.mayBegin(now) {
+	} else if since, open := l.batch.Oldest(); open && l.calls < l.concurrency() && l.mayBegin(now) {
 		sooner(l.closesAt(now, since))
 	}
 	if len(l.later) > 0 {

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -46,12 +45,11 @@ func TestDashboardAnswers(t *testing.T) {
 			return err.Error(), nil
 		}
 		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
 		var answer struct {
-			Status, Error string
-			Data          struct{ Result []any }
+			Error string
+			Data  struct{ Result []any }
 		}
-		if err := json.Unmarshal(body, &answer); err != nil {
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 			return err.Error(), nil
 		}
 		return answer.Error, answer.Data.Result

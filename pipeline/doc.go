@@ -42,7 +42,7 @@
 // Replays, backfills and redrives are jobs, package job: written down in the
 // state bucket, and done by one of the running replicas on a lane of the same
 // kind, with a range that ends and a durable of its own, below live traffic and
-// inside Config.BulkShare. See pipeline/adr/0008.
+// inside Config.BulkShare. See pipeline/adr/0009.
 //
 // # Stop
 //

@@ -53,3 +53,37 @@ func TestADayOnHold(t *testing.T) {
 		}
 	})
 }
+
+// A hold lasts until the account is mended, also of an account that nobody has
+// worked for: its probes deliver the events that wait again and again, which
+// says nothing against these.
+func TestHoldLastsUntilMended(t *testing.T) {
+	for name, code := range map[string]int{"permission": 48001, "wrong account": 40003} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: code}})
+				w.publish(50, w.openid)
+				lane := w.start(lifelike(), w.board(w.bucket()))
+				time.Sleep(time.Minute)
+				for minute := range 6 * 60 {
+					if s := lane.State(); s.Phase != pipeline.Held {
+						t.Fatalf("after %d minutes: %+v", minute, s)
+					}
+					time.Sleep(time.Minute)
+				}
+				if calls := w.asked(); calls > 6*60 {
+					t.Errorf("%d calls in six hours", calls)
+				}
+				c, err := w.js.Consumer(w.Context(), "WX_EVENTS", lifelike().Durable)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := c.CachedInfo().Delivered.Consumer; n > 50*(6*60+4) {
+					t.Errorf("%d deliveries of 50 events", n)
+				}
+				mend()
+				w.answers(50)
+			})
+		})
+	}
+}

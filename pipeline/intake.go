@@ -56,8 +56,12 @@ func (l *loop) take(d *delivery, ok bool) {
 		return
 	}
 	l.hand.add(d, now)
+	if !l.resting() && !l.limit.take() {
+		l.surplus = append(l.surplus, d)
+		return
+	}
 	l.stats.received.Add(1)
-	if l.resting() || !l.limit.take() {
+	if l.resting() {
 		l.extra = append(l.extra, d) // handed back now, this very pull would bring it again
 		return
 	}

@@ -206,3 +206,16 @@ func (d drawn) right(a *answer) bool {
 	}
 	return false
 }
+
+// TestLawStories tells stories again that once broke the law.
+func TestLawStories(t *testing.T) {
+	for name, s := range map[string]story{
+		// Two who are refused, delivered so often that they are watched, kept
+		// those behind them from being asked, and so from being their proof.
+		"the watched wait for those behind them": {seed: 2, window: 2 * time.Minute, batch: 1, calls: 1, slow: 5 * time.Second, steps: []step{
+			{verb: "publish", wait: time.Millisecond, events: []drawn{{refused, 16}, {refused, 48}, {elsewhere, 3}, {noOpenID, 9}, {goodJSON, 42}, {noOpenID, 53}, {goodJSON, 59}}},
+		}},
+	} {
+		t.Run(name, s.happen)
+	}
+}

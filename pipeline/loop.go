@@ -27,12 +27,13 @@ type loop struct {
 	backlog  bool               // behind it there are more
 
 	// What is in hand. A delivery is in one of the lists or with a group.
-	hand  hand        // all that is not settled or handed back
-	plain []*delivery // those whose answer needs no look-up
-	batch *batch.Batcher[key, *delivery, notes]
-	ready [][]*item   // groups to look up as they stand
-	later []delayed   // items to look up again, soonest first
-	extra []*delivery // came after the tap was closed: they go back when it has ended
+	hand    hand        // all that is not settled or handed back
+	plain   []*delivery // those whose answer needs no look-up
+	batch   *batch.Batcher[key, *delivery, notes]
+	ready   [][]*item   // groups to look up as they stand
+	later   []delayed   // items to look up again, soonest first
+	extra   []*delivery // came after the tap was closed: they go back when it has ended
+	surplus []*delivery // beyond the limit: the same, and they do not count
 
 	refused refusedOnes
 

@@ -73,26 +73,35 @@ func (l *Lane) ask(c contexts, openid string) error {
 }
 
 // peek is some of the people who wait, chosen at random: those at the head of
-// the stream may all be bad. Their events go back at once.
+// the stream may all be bad. Their events go back when all have come: sooner,
+// they would come again. Nobody looks into one that was in hand in a crash, but
+// a delivery count says nothing here, since each probe adds to it.
 func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
 	if consumer == nil {
 		return nil
 	}
-	batch, err := consumer.Fetch(peeked, jetstream.FetchMaxWait(requestTimeout))
+	batch, err := consumer.FetchNoWait(peeked)
 	if err != nil {
 		return nil
 	}
-	var people []string
+	var ds []*delivery
+	defer l.dying(func() []*delivery { return ds })
 	for msg := range batch.Messages() {
 		if d, err := l.newDelivery(msg); err == nil {
-			if !l.watched(d) {
-				d.decode(&l.decoder)
-			}
-			if d.rejection == nil && events.ValidOpenID(d.event.OpenID) {
-				people = append(people, d.event.OpenID)
-			}
-			d.handBack()
+			ds = append(ds, d)
 		}
+	}
+	var people []string
+	for _, d := range ds {
+		if !l.struck(d) {
+			d.decode(&l.decoder)
+		}
+		if d.rejection == nil && events.ValidOpenID(d.event.OpenID) {
+			people = append(people, d.event.OpenID)
+		}
+	}
+	for _, d := range ds {
+		d.handBack()
 	}
 	for i := range min(asked, len(people)) {
 		j := i + int(l.rand()*float64(len(people)-i))

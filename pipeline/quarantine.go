@@ -34,8 +34,13 @@ func (l *Lane) watched(d *delivery) bool {
 	if l.board == nil || d.left {
 		return false
 	}
+	return d.deliveries >= manyDeliveries || l.struck(d)
+}
+
+// struck reports whether an event was in hand in a crash that is written down.
+func (l *Lane) struck(d *delivery) bool {
 	b := l.crashes.Load()
-	return d.deliveries >= manyDeliveries || b != nil && b.Times(d.id(), l.board.replica) > 0
+	return b != nil && b.Times(d.id(), l.board.replica) > 0
 }
 
 // learnCrashes takes what the board says of crashes.
@@ -66,7 +71,7 @@ func (l *loop) enter(now time.Time, d *delivery) {
 
 // turnQuarantine begins with the next group once the former has ended.
 func (l *loop) turnQuarantine() {
-	if l.writing || l.current > 0 || len(l.inside)+len(l.answered)+len(l.returned) == 0 {
+	if l.writing || l.current > 0 && !l.stuck() || len(l.inside)+len(l.answered)+len(l.returned) == 0 {
 		return
 	}
 	l.learnCrashes()
@@ -89,6 +94,13 @@ func (l *loop) turnQuarantine() {
 		})
 		l.opened <- group
 	}()
+}
+
+// stuck reports whether all that is in hand waits for time to pass. A group in
+// that state may wait for those behind it: somebody who was refused, while
+// nobody of the account has worked, is not answered before somebody does.
+func (l *loop) stuck() bool {
+	return len(l.later) > 0 && l.calls == 0 && l.settles == 0 && len(l.ready) == 0 && len(l.plain) == 0 && l.batch.Len() == 0
 }
 
 // nextGroup is whoever was in the fewest crashes: they are answered soonest, and

@@ -58,14 +58,19 @@ func (l *loop) rest() {
 // unwanted hands back what came when nothing was to be taken any more.
 func (l *loop) unwanted() {
 	l.handBack(l.extra)
-	l.extra = nil
+	l.giveBack(l.surplus)
+	l.extra, l.surplus = nil, nil
 }
 
 func (l *loop) handBack(ds []*delivery) {
+	l.giveBack(ds)
+	l.stats.handedBack.Add(int64(len(ds)))
+}
+
+func (l *loop) giveBack(ds []*delivery) {
 	for _, d := range ds {
 		l.hand.remove(d)
 		l.left(d)
 		d.handBack()
 	}
-	l.stats.handedBack.Add(int64(len(ds)))
 }

@@ -39,36 +39,7 @@ func openBucket(ctx context.Context, js jetstream.JetStream, cfg *config.Config)
 
 // withBoard connects a command to the state bucket.
 func (a *app) withBoard(ctx context.Context, flags *natsconn.Settings, name string, do func(*config.Config, *pipeline.Board) error) error {
-	cfg, err := a.load(false)
-	if err != nil {
-		return err
-	}
-	if cfg.State.Bucket == "" {
-		return usage("state.bucket is empty: replicas can be reached through it only")
-	}
-	log, err := a.logger(cfg)
-	if err != nil {
-		return err
-	}
-	nc, err := a.dialNATS(ctx, flags, cfg, name)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
-	board, err := openBoard(ctx, js, cfg, log)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return failed("there is no bucket %s at this server", cfg.State.Bucket).
-			hint("\"wxenrich run\" makes it; --server, --context or NATS_URL name another server")
-	}
-	if err != nil {
-		return nc.Explain(err)
-	}
-	defer board.Close()
-	return do(cfg, board)
+	return a.withJobs(ctx, flags, name, func(o *office) error { return do(o.cfg, o.board) })
 }
 
 // openBoard reads the state bucket for a command, which makes nothing.

@@ -85,6 +85,7 @@ func (l *loop) bindTo(b binding) {
 	l.upTo = b.upTo
 	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)
+	l.orphan()
 	l.past.Store(&lookBack{turn: make(chan struct{}, 1)}) // what was known may be of another stream
 }
 

@@ -40,6 +40,9 @@ type delivery struct {
 
 	settled bool // its answer is stored and the ack is sent
 
+	heir bool // it waits for what becomes of a former delivery: see succession
+
+	held       bool      // by hand
 	beaten     time.Time // when the server last heard that it is in hand
 	prev, next *delivery // in hand.list
 }
@@ -101,7 +104,7 @@ type hand struct {
 }
 
 func (h *hand) add(d *delivery, now time.Time) {
-	d.beaten = now
+	d.held, d.beaten = true, now
 	d.prev, d.next = h.tail, nil
 	if h.tail != nil {
 		h.tail.next = d
@@ -123,7 +126,7 @@ func (h *hand) remove(d *delivery) {
 	} else {
 		h.tail = d.prev
 	}
-	d.prev, d.next = nil, nil
+	d.held, d.prev, d.next = false, nil, nil
 	h.n--
 }
 

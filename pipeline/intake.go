@@ -81,6 +81,9 @@ func (l *loop) take(d *delivery, ok bool) {
 
 // admit lets an event in that may be taken, unless it may be a repeat.
 func (l *loop) admit(now time.Time, d *delivery) {
+	if l.succeeds(d) {
+		return
+	}
 	if l.suspect(now, d) {
 		l.suspects = append(l.suspects, d)
 		return

@@ -38,6 +38,7 @@ type loop struct {
 	refused refusedOnes
 
 	repeats
+	succession
 	tide
 	quarantine
 	quotaWatch

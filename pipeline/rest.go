@@ -31,6 +31,7 @@ func (l *loop) stop() {
 // At once, so that the next replica need not wait for AckWait; but not while
 // a pull of ours is open, which would only bring it again.
 func (l *loop) rest() {
+	l.inherit()
 	if !l.resting() || l.announcing {
 		return
 	}
@@ -51,8 +52,9 @@ func (l *loop) rest() {
 	l.handBack(l.suspects)
 	l.handBack(l.unmarked)
 	l.handBack(l.inside)
+	l.handBack(l.heirs)
 	l.unwanted()
-	l.ready, l.later, l.plain, l.suspects, l.unmarked, l.inside = nil, nil, nil, nil, nil, nil
+	l.ready, l.later, l.plain, l.suspects, l.unmarked, l.inside, l.heirs = nil, nil, nil, nil, nil, nil, nil
 }
 
 // unwanted hands back what came when nothing was to be taken any more.

@@ -35,7 +35,7 @@ func TestOutputFull(t *testing.T) {
 	w.eventually("the service is ready again", func() bool { return ready() == "" })
 	run.stop()
 	w.holds(load)
-	w.once(0)
+	w.once()
 }
 
 // TestDiskFull lets the server's disk run full under input and output alike.

@@ -28,7 +28,7 @@ func TestDurableGone(t *testing.T) {
 	w.drain(more)
 	run.stop()
 	w.law(load.n + more.n)
-	w.once(inHand) // whose answers are under way when they come again
+	w.once()
 }
 
 // TestDurableRestored brings back the durable's state of long ago, as from a
@@ -46,7 +46,7 @@ func TestDurableRestored(t *testing.T) {
 	w.drain(more)
 	run.stop()
 	w.law(load.n + more.n)
-	w.once(inHand) // whose answers are under way when they come again
+	w.once()
 }
 
 // TestInputRestored brings back the input of long ago with its durable. The
@@ -65,7 +65,7 @@ func TestInputRestored(t *testing.T) {
 	w.drain(more)
 	run.stop()
 	w.law(kept.n + more.n)
-	w.once(0)
+	w.once()
 }
 
 // TestInputGone deletes the input stream beside the running service, and makes
@@ -90,7 +90,7 @@ func TestInputGone(t *testing.T) {
 	w.drain(more)
 	run.stop()
 	w.law(more.n)
-	w.once(0)
+	w.once()
 }
 
 // answered waits until there are so many records.

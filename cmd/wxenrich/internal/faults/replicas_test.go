@@ -26,7 +26,7 @@ func TestRollingRestart(t *testing.T) {
 		r.stop()
 	}
 	all := w.holds(load)
-	w.once(0)
+	w.once()
 	most, p99 := slowest(all)
 	t.Logf("longest gap in the output %s, slowest answer after %s, 99%% after %s",
 		longestGap(all).Round(time.Millisecond), most.Round(time.Millisecond), p99.Round(time.Millisecond))
@@ -64,5 +64,5 @@ func TestNoDoubleWork(t *testing.T) {
 		r.stop()
 	}
 	w.holds(load)
-	w.once(0)
+	w.once()
 }

@@ -68,7 +68,7 @@ func TestMovedUnionIDsAmongThoseWhoLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{Quirks: quirks}, func(w *world) {
-				const n = 5000
+				n := 5000 / min(scale, 2)
 				left := func(i int) bool { return i%10 == 3 }
 				for i := range n {
 					if left(i) {

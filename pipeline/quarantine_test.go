@@ -103,17 +103,25 @@ func TestManyDeliveriesAreWatched(t *testing.T) {
 
 		mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: -1}})
 		w.publish(n, func(i int) []byte { return w.openid(1000 + i) })
+		watched := 0
 		for range 4 { // each hands them back once
 			lane = w.start(cfg, w.board(kv))
 			w.until("they are asked for", func() bool { return lane.Stats().Counts().Retries > 2 })
 			if b := w.book(kv); b != nil {
 				for _, id := range w.inputs(2 * n) {
-					if times := b.Times(id, "another"); id.Seq > n && times != 1 {
+					// Who came behind the first group is not in hand yet.
+					switch times := b.Times(id, "another"); {
+					case times == 1:
+						watched++
+					case times > 1:
 						t.Errorf("event %d: if this process died that would be its crash number %d", id.Seq, times)
 					}
 				}
 			}
 			lane.stop()
+		}
+		if watched == 0 {
+			t.Error("nothing was written down while it was in hand")
 		}
 		if b := w.book(kv); b == nil || b.Len() != 0 {
 			t.Errorf("after the stop the book has %v", b)
@@ -122,8 +130,9 @@ func TestManyDeliveriesAreWatched(t *testing.T) {
 		lane = w.start(cfg, w.board(kv))
 		w.answers(2 * n)
 		w.settled(cfg.Durable)
-		if c := lane.Stats().Counts(); c.Records != n || c.Batches != 1 {
-			t.Errorf("%d records in %d groups, want %d in one", c.Records, c.Batches, n)
+		// In one group, but for those who came when it had begun.
+		if c := lane.Stats().Counts(); c.Records != n || c.Batches > 3 {
+			t.Errorf("%d records in %d groups, want %d in one or two", c.Records, c.Batches, n)
 		}
 		time.Sleep(time.Second)
 		if b := w.book(kv); b.Len() != 0 {

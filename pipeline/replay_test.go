@@ -203,7 +203,7 @@ func TestReplayKilledThrice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n = 12_000
+				const n = 12_000 / min(scale, 4)
 				w.bucket()
 				w.publish(n, w.openid)
 				cfg := lifelike()

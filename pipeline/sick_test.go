@@ -13,6 +13,9 @@ import (
 func TestMostCallsFailForEverybody(t *testing.T) {
 	for _, code := range []int{-1, 98765} {
 		for _, share := range []float64{0.5, 0.8, 0.9, 0.95} {
+			if scale > 1 && share != 0.9 {
+				continue // the race detector needs one
+			}
 			t.Run(fmt.Sprint(code, " ", share), func(t *testing.T) {
 				inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 					mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: share}, Do: wechattest.Action{Code: code}})

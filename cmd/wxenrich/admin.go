@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/pipeline"
 )
 
@@ -22,25 +23,33 @@ type admin struct {
 	done     chan error
 }
 
-// startAdmin listens on addr; lanes is asked anew at each request.
-func startAdmin(addr string, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
+// startAdmin listens as the configuration says; lanes is asked anew at each
+// request, and gives none while there are none yet.
+func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
 	if err := pipeline.Observe(t.meter, lanes); err != nil {
 		return nil, err
 	}
-	return serveAdmin(addr, "http.listen", t, func(w http.ResponseWriter, _ *http.Request) { readyz(w, lanes()) }, log)
+	ready := func(w http.ResponseWriter, r *http.Request) {
+		readyz(w, lanes(), r.URL.Query().Get("exclude") == "holds")
+	}
+	return serveAdmin(c.Listen, "http.listen", c.TokenFile, t, ready, log)
 }
 
-// serveAdmin listens on addr, which the configuration's key says.
-func serveAdmin(addr, key string, t *telemetry, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
+// serveAdmin listens on addr, which the configuration's key says. tokenFile
+// may be empty.
+func serveAdmin(addr, key, tokenFile string, t *telemetry, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
 	a := &admin{done: make(chan error, 1)}
-	var err error
+	guard, err := newGuard(tokenFile)
+	if err != nil {
+		return nil, err
+	}
 	if a.listener, err = net.Listen("tcp", addr); err != nil {
 		return nil, failed("%s: %w", key, err).hint("another process has it: set %s to another address, or to \"\" for none", key)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /readyz", guard.details(ready))
+	mux.Handle("GET /metrics", guard.all(promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})))
 	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { a.done <- a.server.Serve(a.listener) }()
 	log.Info("probes and metrics", slog.String("address", "http://"+a.listener.Addr().String()))
@@ -70,9 +79,14 @@ type laneReport struct {
 }
 
 // readyz answers 200 when every account's events are answered, else 503; the
-// body says of each what is wrong.
-func readyz(w http.ResponseWriter, lanes []*pipeline.Lane) {
+// body says of each what is wrong. With holdsPass an account on hold does not
+// count: WeChat refuses it whoever asks, and another replica, or a newer one,
+// would do no better.
+func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, holdsPass bool) {
 	status := http.StatusOK
+	if len(lanes) == 0 { // it waits for NATS
+		status = http.StatusServiceUnavailable
+	}
 	reports := make([]laneReport, 0, len(lanes))
 	for _, l := range lanes {
 		s := l.State()
@@ -80,7 +94,7 @@ func readyz(w http.ResponseWriter, lanes []*pipeline.Lane) {
 		if h := s.Hold; h != nil {
 			r.Reason, r.Hint, r.Code, r.RID, r.Since, r.Until = h.Reason, h.Hint, h.Code, h.RID, h.Since, h.Until
 		}
-		if !r.Ready {
+		if !r.Ready && (s.Hold == nil || !holdsPass) {
 			status = http.StatusServiceUnavailable
 		}
 		reports = append(reports, r)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/traffic"
 	"github.com/wxenrich/wxenrich/pipeline"
@@ -109,7 +110,7 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 	}
 	defer service.close()
 	if f.http != "" {
-		admin, err := startAdmin(f.http, t, func() []*pipeline.Lane { return service.lanes }, log)
+		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, func() []*pipeline.Lane { return service.lanes }, log)
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		return usage("%w", err)
 	}
 	if c.HTTPListen != "" {
-		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw) }, log)
+		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", cfg.HTTP.TokenFile, t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw) }, log)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -83,6 +84,20 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		return err
 	}
 	defer t.stop(context.WithoutCancel(ctx))
+	// Who is asked whether it lives says so while it waits for NATS, too.
+	var running atomic.Pointer[service]
+	if cfg.HTTP.Listen != "" {
+		admin, err := startAdmin(cfg.HTTP, t, func() []*pipeline.Lane {
+			if s := running.Load(); s != nil {
+				return s.lanes
+			}
+			return nil
+		}, log)
+		if err != nil {
+			return err
+		}
+		defer admin.stop()
+	}
 	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
 		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID)})
 	}, stopAfter, t.timings, log)
@@ -93,13 +108,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		return err
 	}
 	defer s.close()
-	if cfg.HTTP.Listen != "" {
-		admin, err := startAdmin(cfg.HTTP.Listen, t, func() []*pipeline.Lane { return s.lanes }, log)
-		if err != nil {
-			return err
-		}
-		defer admin.stop()
-	}
+	running.Store(s)
 	err = s.run(ctx)
 	logTotals(log, s.lanes)
 	return err

@@ -358,12 +358,88 @@ func TestRunReportsReadiness(t *testing.T) {
 	if status, _ := get(t, "http://"+listen+"/livez"); status != 200 {
 		t.Errorf("/livez: %d", status)
 	}
+	if status, body := get(t, "http://"+listen+"/readyz?exclude=holds"); status != 200 || !strings.Contains(body, `"phase":"held"`) {
+		t.Errorf("/readyz?exclude=holds: %d %s", status, body)
+	}
 	if code := run.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if log := run.out.waitFor(""); strings.Contains(log, testSecret) || strings.Contains(log, w.account.OpenID(11)) {
 		t.Errorf("the log shows a secret or an openid:\n%s", log)
 	}
+}
+
+// An orchestrator must not kill a process for a server that is away.
+func TestRunLivesWithoutNATS(t *testing.T) {
+	t.Parallel()
+	listen := freePort(t)
+	w := &world{environ: []string{"WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET", "WX_SECRET=" + testSecret,
+		"WXENRICH_HTTP_LISTEN=" + listen, "NATS_URL=nats://" + freePort(t)}}
+	run := w.background(t, "run")
+	run.out.waitFor("waiting for NATS")
+	if status, _ := get(t, "http://"+listen+"/livez"); status != 200 {
+		t.Errorf("/livez: %d", status)
+	}
+	if status, body := get(t, "http://"+listen+"/readyz?exclude=holds"); status != 503 {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if code := run.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// With a token whoever has none learns whether it lives and is ready, and
+// nothing else.
+func TestRunAsksForAToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path, listen := filepath.Join(t.TempDir(), "token"), freePort(t)
+	write(t, path, "first\n")
+	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen, "WXENRICH_HTTP_TOKEN_FILE="+path)
+	run := w.background(t, "run")
+	run.out.waitFor("lane is running")
+	ask := func(path, authorization string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listen+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", authorization)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for _, wrong := range []string{"", "Bearer", "Bearer ", "Bearer second", "Basic first", "first"} {
+		if status, body := ask("/metrics", wrong); status != 401 || strings.Contains(body, testAppID) {
+			t.Errorf("%q: /metrics: %d %s", wrong, status, body)
+		}
+		if status, body := ask("/readyz", wrong); status != 200 || body != "" {
+			t.Errorf("%q: /readyz: %d %s", wrong, status, body)
+		}
+		if status, _ := ask("/livez", wrong); status != 200 {
+			t.Errorf("%q: /livez: %d", wrong, status)
+		}
+	}
+	for _, token := range []string{"first", "second"} { // which takes over without a restart
+		write(t, path, token)
+		for _, shown := range []string{"/metrics", "/readyz"} {
+			if status, body := ask(shown, "bearer "+token); status != 200 || !strings.Contains(body, testAppID) {
+				t.Errorf("%s: %s: %d %s", token, shown, status, body)
+			}
+		}
+	}
+	if code := run.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	write(t, path, " ")
+	w.run(t, "", "run").want(t, exitUsage, "", "http.token_file: ")
 }
 
 func get(t *testing.T, url string) (status int, body string) {

@@ -37,6 +37,7 @@ func (l *loader) check(needAccounts bool) {
 		l.wrong("state.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
 	}
 	l.address("http.listen", c.HTTP.Listen)
+	l.checkSecretFile("http.token_file", c.HTTP.TokenFile)
 	if needAccounts && len(c.Accounts) == 0 && len(l.faults) == 0 {
 		l.fault("accounts", "", "there is none: write one into %s (\"wxenrich config init\" does), or set %s", DefaultFile, Variable("accounts[0].appid"))
 	}
@@ -88,6 +89,9 @@ func (l *loader) checkNATS() {
 	}
 	if (n.User == "") != (n.PasswordFile == "") {
 		l.wrong("nats.user", "want both nats.user and nats.password_file, or neither")
+	}
+	for _, f := range [][2]string{{"creds", n.Creds}, {"nkey", n.NKey}, {"password_file", n.PasswordFile}, {"token_file", n.TokenFile}, {"tls_key", n.TLSKey}} {
+		l.checkReaders("nats."+f[0], f[1])
 	}
 	if !n.Embedded {
 		return

@@ -140,7 +140,15 @@ func (l *loader) checkSecretFile(path, name string) {
 		l.warn(path, "%s: %v", name, plain(err))
 	case info.IsDir():
 		l.wrong(path, "%s is a folder: want a file", name)
-	case info.Mode().Perm()&0o044 != 0:
+	default:
+		l.checkReaders(path, name)
+	}
+}
+
+// checkReaders warns of a secret that others can read. A file that is missing
+// is for whoever needs it.
+func (l *loader) checkReaders(path, name string) {
+	if info, err := os.Stat(name); name != "" && err == nil && othersMayRead(info) {
 		l.warn(path, "%s can be read by others (mode %04o): chmod 600 it", name, info.Mode().Perm())
 	}
 }

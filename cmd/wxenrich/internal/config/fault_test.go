@@ -144,7 +144,25 @@ func TestWarnings(t *testing.T) {
 	if err := os.WriteFile(open, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	seed, handed := filepath.Join(dir, "group"), filepath.Join(dir, "handed")
+	for _, path := range []string{seed, handed} {
+		if err := os.WriteFile(path, []byte("x"), 0o440); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Geteuid() == 0 { // somebody else's, as Kubernetes mounts it
+		if err := os.Chown(handed, 12345, os.Getegid()); err != nil {
+			t.Fatal(err)
+		}
+	} else if err := os.Chmod(handed, 0o400); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ text, want string }{
+		"readable creds":  {"nats: {creds: " + open + "}", "nats.creds: " + open + " can be read by others (mode 0644): chmod 600 it"},
+		"readable seed":   {"nats: {nkey: " + seed + "}", "nats.nkey: " + seed + " can be read by others (mode 0440): chmod 600 it"},
+		"readable key":    {"nats: {tls_cert: " + open + ", tls_key: " + open + "}", "nats.tls_key: " + open + " can be read by others (mode 0644): chmod 600 it"},
+		"readable token":  {"http: {token_file: " + open + "}", "http.token_file: " + open + " can be read by others (mode 0644): chmod 600 it"},
+		"handed over":     {"nats: {creds: " + handed + "}", ""},
 		"readable secret": {"accounts: [{appid: wx1, secret_file: " + open + "}]", "accounts[0].secret_file: " + open + " can be read by others (mode 0644): chmod 600 it"},
 		"no secret file":  {"accounts: [{appid: wx1, secret_file: " + dir + "/none}]", "accounts[0].secret_file: " + dir + "/none: no such file or directory"},
 		"no variable":     {"accounts: [{appid: wx1, secret_env: NONE}]", "accounts[0].secret_env: the variable NONE is not set"},

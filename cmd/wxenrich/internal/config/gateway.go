@@ -106,6 +106,7 @@ func (l *loader) checkGateway() {
 	if (g.TLSCert == "") != (g.TLSKey == "") {
 		l.wrong("gateway.tls_cert", "want both gateway.tls_cert and gateway.tls_key, or neither")
 	}
+	l.checkReaders("gateway.tls_key", g.TLSKey)
 	l.template("gateway.subject", g.Subject, "appid", "type")
 	if g.Messages.Subject != "" {
 		l.stream("gateway.messages.stream", g.Messages.Stream)

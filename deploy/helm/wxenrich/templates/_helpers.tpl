@@ -1,0 +1,82 @@
+{{- define "wxenrich.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "wxenrich.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "wxenrich.labels" -}}
+{{ include "wxenrich.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "wxenrich.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the Go runtime may use: nine tenths of the limit, in MiB. */ -}}
+{{- define "wxenrich.gomemlimit" -}}
+{{- $limit := .Values.resources.limits.memory -}}
+{{- $mib := $limit | trimSuffix "i" | trimSuffix "M" | trimSuffix "G" | int -}}
+{{- if hasSuffix "Gi" $limit -}}{{- $mib = mul $mib 1024 -}}{{- end -}}
+{{ div (mul $mib 9) 10 }}MiB
+{{- end -}}
+
+{{- define "wxenrich.batchSize" -}}
+{{ dig "batch" "size" 100 .Values.config | int }}
+{{- end -}}
+
+{{- /* The greatest concurrency of any account: what one replica can ask of one account at a time. */ -}}
+{{- define "wxenrich.concurrency" -}}
+{{- $most := 1 -}}
+{{- range .Values.accounts -}}{{- $most = max $most (dig "config" "concurrency" 4 . | int) -}}{{- end -}}
+{{ $most }}
+{{- end -}}
+
+{{- /* As many replicas as a day's calls keep busy, and no more than maxReplicas. */ -}}
+{{- define "wxenrich.maxReplicas" -}}
+{{- $a := .Values.autoscaling -}}
+{{- $inFlight := divf (mulf $a.quota.callsPerDay $a.quota.callSeconds) 86400 -}}
+{{- $fed := ceil (divf $inFlight (include "wxenrich.concurrency" . | int)) | int -}}
+{{ max (int $a.minReplicas) (min (int $a.maxReplicas) $fed) }}
+{{- end -}}
+
+{{- /* wxenrich.yaml: what the values say, and where the secrets are mounted. */ -}}
+{{- define "wxenrich.yaml" -}}
+{{- $nats := dict "url" .Values.nats.url -}}
+{{- if .Values.nats.credsSecret.name -}}{{- $_ := set $nats "creds" "/run/secrets/wxenrich/nats/creds" -}}{{- end -}}
+{{- if .Values.nats.nkeySecret.name -}}{{- $_ := set $nats "nkey" "/run/secrets/wxenrich/nats/nkey" -}}{{- end -}}
+{{- if .Values.nats.passwordSecret.name -}}
+{{- $_ := set $nats "user" (required "nats.user is missing beside nats.passwordSecret" .Values.nats.user) -}}
+{{- $_ := set $nats "password_file" "/run/secrets/wxenrich/nats/password" -}}
+{{- end -}}
+{{- if .Values.nats.tls.secret -}}
+{{- if .Values.nats.tls.ca -}}{{- $_ := set $nats "tls_ca" "/run/secrets/wxenrich/nats-tls/ca.crt" -}}{{- end -}}
+{{- if .Values.nats.tls.client -}}
+{{- $_ := set $nats "tls_cert" "/run/secrets/wxenrich/nats-tls/tls.crt" -}}
+{{- $_ := set $nats "tls_key" "/run/secrets/wxenrich/nats-tls/tls.key" -}}
+{{- end -}}
+{{- end -}}
+{{- $accounts := list -}}
+{{- range .Values.accounts -}}
+{{- $of := dict "appid" .appid "secret_file" (printf "/run/secrets/wxenrich/accounts/%s" .appid) -}}
+{{- $accounts = append $accounts (merge $of (.config | default dict)) -}}
+{{- end -}}
+{{- $http := dict -}}
+{{- if .Values.http.tokenSecret.name -}}{{- $_ := set $http "token_file" "/run/secrets/wxenrich/http/token" -}}{{- end -}}
+{{- $own := dict "nats" $nats "accounts" $accounts "shutdown" (dict "grace" (printf "%ds" (int .Values.shutdownGraceSeconds))) -}}
+{{- if $http -}}{{- $_ := set $own "http" $http -}}{{- end -}}
+{{ merge $own .Values.config | toYaml }}
+{{- end -}}

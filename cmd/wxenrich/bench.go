@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/bench"
+)
+
+// benchFlags is what the command line says.
+type benchFlags struct {
+	c       bench.Case
+	length  time.Duration // with a rate
+	runs    int
+	relay   bool
+	control bool
+	profile string
+	json    bool
+}
+
+func newBenchCommand(a *app) *cobra.Command {
+	f := benchFlags{c: bench.Drain()}
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the service beside a bare relay",
+		Long: `Bench measures the service against a NATS server and a simulated WeChat, each a
+process of its own, on this machine. It needs nothing and leaves nothing behind.
+
+Without --rate the events are there before the service begins: a backlog to drain.
+With it they come at that rate, and what counts is how long each waits from being
+stored to its record being stored.
+
+The same load also goes through a relay that only moves messages, with message ids
+and publish acks: the ceiling that JetStream sets. Runs of both take turns. On a
+machine that does other things too trust the ratio, which is the median of the
+rounds', and not the figures. "noise" is how far two medians of the very same
+service are apart.
+
+Every run also checks that each event has exactly one answer.
+
+"wxenrich bench bars" measures every bar that the project has set itself.`,
+		Example: `  wxenrich bench
+  wxenrich bench --rate 2000 --for 20s --pace adaptive
+  wxenrich bench --events 20000 --hot --runs 1 --json`,
+	}
+	fl := c.Flags()
+	l, s, api := &f.c.Load, &f.c.Service, &f.c.API
+	fl.IntVar(&l.Events, "events", l.Events, "events of a backlog")
+	fl.Float64Var(&l.Rate, "rate", 0, "events a second, for so long as --for says; 0 is a backlog")
+	fl.DurationVar(&f.length, "for", 20*time.Second, "how long events come, with --rate")
+	fl.IntVar(&l.Accounts, "accounts", l.Accounts, "accounts that the events are of")
+	fl.BoolVar(&l.Streams, "streams", false, "each account has an input stream of its own")
+	fl.BoolVar(&l.Hot, "hot", false, "some people occur far more often than others")
+	fl.Float64Var(&l.Refused, "refused", 0, "share of openids that WeChat refuses, such as 0.005")
+	fl.Float64Var(&l.Malformed, "malformed", 0, "share of openids that are none")
+	fl.IntVar(&l.Meta, "meta", 0, "bytes of meta in an event and in its record")
+	fl.IntVar(&s.Replicas, "replicas", s.Replicas, "processes that share the work")
+	fl.IntVar(&s.Idle, "idle", 0, "further accounts without events")
+	fl.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "accounts[].concurrency")
+	fl.IntVar(&s.BatchSize, "batch-size", s.BatchSize, "batch.size")
+	fl.DurationVar(&s.Window, "window", s.Window, "batch.window")
+	fl.StringVar(&s.Pace, "pace", s.Pace, "batch.pace: fixed or adaptive")
+	fl.DurationVar(&s.RecentAge, "recent-max-age", 0, "recent.max_age")
+	fl.BoolVar(&s.Atomic, "atomic", false, "output.publish: atomic")
+	fl.StringVar(&api.Latency, "latency", api.Latency, "time of an API call, or its median/p99")
+	fl.StringArrayVar(&api.Faults, "fault", nil, "fault of the API, as for simulate; may be repeated")
+	fl.DurationVar(&f.c.Trouble.KillToken, "kill-token", 0, "make the token invalid so often")
+	fl.DurationVar(&f.c.Trouble.Refuse, "refuse-output", 0, "have the output refuse messages for so long")
+	fl.IntVar(&f.runs, "runs", 3, "runs of each, in turns")
+	fl.BoolVar(&f.relay, "relay", true, "measure the relay too")
+	fl.BoolVar(&f.control, "control", true, "measure the service twice, to show the noise")
+	fl.StringVar(&f.profile, "cpuprofile", "", "file for a profile of the service's processor time, for go tool pprof")
+	fl.BoolVar(&f.json, "json", false, "print JSON, with each run")
+	register(c, "pace", "fixed", "adaptive")
+	group(c)
+	c.Args = arguments(cobra.NoArgs)
+	c.RunE = func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), f) }
+	c.AddCommand(newBenchChildCommand(a), newBenchNATSCommand(a), newBenchRelayCommand(a))
+	return c
+}
+
+// benchProgram is how the processes of a benchmark are started.
+func (a *app) benchProgram() (bench.Program, error) {
+	path, err := os.Executable()
+	return bench.Program{Path: path, Environ: a.environ}, err
+}
+
+func (a *app) bench(ctx context.Context, f benchFlags) error {
+	switch {
+	case f.runs < 1:
+		return usage("--runs %d: want 1 or more", f.runs)
+	case f.c.Load.Events < 2 || f.c.Load.Accounts < 1 || f.c.Service.Replicas < 1 || f.c.Service.Idle < 0:
+		return usage("want at least two events, an account and a replica")
+	case f.c.Load.Rate < 0 || f.length <= 0:
+		return usage("--rate and --for: want more than 0")
+	}
+	if _, err := parseLatency(f.c.API.Latency); err != nil {
+		return usage("--latency %w", err)
+	}
+	if f.c.Load.Rate > 0 {
+		f.c.Name, f.c.Load.Events = "open loop", int(f.c.Load.Rate*f.length.Seconds())
+	}
+	program, err := a.benchProgram()
+	if err != nil {
+		return err
+	}
+	r, err := program.Compare(ctx, f.c, bench.Options{
+		Runs: f.runs, Relay: f.relay, Control: f.control, Profile: f.profile,
+		Say: func(what string) { fmt.Fprintln(a.err, what) },
+	})
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return json.NewEncoder(a.out).Encode(struct {
+			Version version `json:"version"`
+			CPUs    int     `json:"cpus"`
+			*bench.Comparison
+		}{buildVersion(), runtime.NumCPU(), r})
+	}
+	return a.printComparison(r)
+}

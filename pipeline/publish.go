@@ -16,16 +16,13 @@ import (
 // share one. It is safe for concurrent use.
 type Publisher struct {
 	js        jetstream.JetStream
+	acks      *acks
 	notAtomic atomic.Bool // the output stream does not take atomic batches
 }
 
 // publishTimeout is how long a publish may wait for its ack. A killed leader
 // leaves its stream without one for 5 to 9 seconds.
 const publishTimeout = 20 * time.Second
-
-// maxOutstanding bounds publishes without an ack, over all lanes. Lanes bound
-// their own by what they hold, so this is never reached in practice.
-const maxOutstanding = 1 << 16
 
 // maxAtomic is the most messages that a server takes as one batch (ADR-50).
 const maxAtomic = 1000
@@ -34,37 +31,46 @@ const maxAtomic = 1000
 // buffer: what waits in one leaves late, when its answer may already have been
 // given by somebody else.
 func NewPublisher(nc *nats.Conn) (*Publisher, error) {
-	js, err := jetstream.New(nc,
-		jetstream.WithPublishAsyncMaxPending(maxOutstanding),
-		jetstream.WithPublishAsyncTimeout(publishTimeout))
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("publisher: %w", err)
 	}
-	return &Publisher{js: js}, nil
+	acks, err := newAcks(nc)
+	if err != nil {
+		return nil, fmt.Errorf("publisher: acks: %w", err)
+	}
+	return &Publisher{js: js, acks: acks}, nil
 }
 
 // publish stores msgs and returns one error for each, nil where the server has
 // confirmed that it is stored. An error does not mean that a message is not
 // stored: publish it again, under the same message id.
 func (p *Publisher) publish(msgs []*nats.Msg) []error {
-	futures := make([]jetstream.PubAckFuture, len(msgs))
-	errs := make([]error, len(msgs))
+	nc := p.js.Conn()
+	lost := nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	defer nc.RemoveStatusListener(lost)
+	timeout := time.NewTimer(publishTimeout)
+	defer timeout.Stop()
+
+	r := p.acks.begin(len(msgs))
 	for i, m := range msgs {
 		if i > 0 && i == len(msgs)/2 {
 			fault("half-published")
 		}
-		futures[i], errs[i] = p.js.PublishMsgAsync(m)
-	}
-	for i, f := range futures {
-		if errs[i] != nil {
-			continue
+		m.Reply = r.subject(i)
+		if err := nc.PublishMsg(m); err != nil {
+			p.acks.settle(r.id, i, err)
 		}
-		select { // the async timeout ends this wait
-		case <-f.Ok():
-		case errs[i] = <-f.Err():
-		}
+		m.Reply = ""
 	}
-	return errs
+	select {
+	case <-r.done:
+	case <-lost: // and with it the acks that were on their way
+		p.acks.end(r, nats.ErrDisconnected)
+	case <-timeout.C:
+		p.acks.end(r, errAwaited)
+	}
+	return r.errs
 }
 
 // publishAtomic stores all of msgs or none, with one write to disk; the same

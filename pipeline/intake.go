@@ -7,8 +7,8 @@ import (
 
 // incoming is the tap's channel as long as another event can be taken. A tap
 // that is closing is read to its end, or its last events would stay ours.
-func (l *loop) incoming() <-chan *delivery {
-	if l.tap == nil || l.crowded() && !l.tap.closed {
+func (l *loop) incoming() <-chan []*delivery {
+	if l.tap == nil || len(l.poured) > 0 || l.crowded() && !l.tap.closed {
 		return nil
 	}
 	return l.tap.out
@@ -37,8 +37,9 @@ func (l *loop) turnTap(now time.Time) {
 	}
 }
 
-// take accepts one event, or the end of the tap.
-func (l *loop) take(d *delivery, ok bool) {
+// pour accepts what comes out of the tap, or its end.
+func (l *loop) pour(chunk []*delivery, ok bool) {
+	l.poured = chunk
 	if !ok {
 		if !l.tap.closed {
 			l.consumer = nil // it ended by itself: see whether the durable is still there
@@ -49,9 +50,24 @@ func (l *loop) take(d *delivery, ok bool) {
 		l.tap = nil
 		l.unwanted()
 		l.rest()
-		return
 	}
-	now := time.Now()
+}
+
+// takePoured accepts what came out of the tap, as long as another event can be
+// taken.
+func (l *loop) takePoured() {
+	for l.mayTake() {
+		d := l.poured[0]
+		l.poured = l.poured[1:]
+		l.take(time.Now(), d)
+	}
+}
+
+// mayTake reports whether there is an event that can be taken now.
+func (l *loop) mayTake() bool { return len(l.poured) > 0 && (l.tap.closed || !l.crowded()) }
+
+// take accepts one event.
+func (l *loop) take(now time.Time, d *delivery) {
 	if l.beyond(d) {
 		return
 	}

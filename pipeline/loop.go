@@ -22,6 +22,7 @@ type loop struct {
 	// Where events come from.
 	consumer jetstream.Consumer // nil while it is not known
 	tap      *tap               // nil while nothing is pulled
+	poured   []*delivery        // out of the tap, and not taken yet
 	full     time.Time          // since when no event can be taken; zero if some can
 	taken    time.Time          // when the latest event was taken
 	backlog  bool               // behind it there are more
@@ -113,9 +114,13 @@ func (l *loop) run() {
 	stopped := l.c.stop.Done()
 	l.noticed() // the account may be on hold since before
 	for {
+		l.takePoured()
 		now := time.Now()
 		l.dispatch(now)
 		l.turnTap(now)
+		if l.mayTake() {
+			continue
+		}
 		l.askMark(now)
 		l.watchExpiry(now)
 		l.tellQuota(now)
@@ -127,8 +132,8 @@ func (l *loop) run() {
 		}
 		l.timer.Reset(l.next(now).Sub(now))
 		select {
-		case d, ok := <-l.incoming():
-			l.take(d, ok)
+		case chunk, ok := <-l.incoming():
+			l.pour(chunk, ok)
 		case o := <-l.done:
 			l.settled(o)
 		case a := <-l.announced:

@@ -18,7 +18,7 @@ import (
 // and the client has not seen, for as long as AckWait, and a full buffer drops
 // what an overlapping pull brings (nats.go 1.55).
 type tap struct {
-	out     chan *delivery
+	out     chan []*delivery // what came together, up to tapChunk
 	closing chan struct{}
 	opened  time.Time
 	closed  bool // belongs to the loop
@@ -26,7 +26,7 @@ type tap struct {
 
 // open begins to pull.
 func (l *Lane) open(consumer jetstream.Consumer) *tap {
-	t := &tap{out: make(chan *delivery), closing: make(chan struct{}), opened: time.Now()}
+	t := &tap{out: make(chan []*delivery), closing: make(chan struct{}), opened: time.Now()}
 	r := &reader{tap: t, lane: l, consumer: consumer, size: l.prefetch()}
 	go r.run()
 	return t
@@ -49,6 +49,9 @@ const (
 	// pullQuiet is how long nothing may come until what was asked for is taken
 	// for not on its way.
 	pullQuiet = 20 * time.Millisecond
+	// tapChunk is how many events are handed over at once: enough for that to cost
+	// less than the events do.
+	tapChunk = 32
 	// pullMore is the same where the durable is known to have more: it sends
 	// that as fast as it can, and only a slow machine lets it wait.
 	pullMore = time.Second
@@ -159,13 +162,13 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 				err = r.now.end()
 				break
 			}
-			r.take(msg, r.now.asked, still, quiet)
+			r.take(msg, r.now, still, quiet)
 		case msg, ok := <-r.next.messages():
 			if !ok {
 				err = r.next.end()
 				break
 			}
-			r.take(msg, r.next.asked, still, quiet)
+			r.take(msg, r.next, still, quiet)
 		case <-closing:
 			closing, still = nil, quiet.C
 			quiet.Reset(r.quiet())
@@ -184,10 +187,22 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 	}
 }
 
-// take hands over a message; a tap that is closing waits for others behind it.
-func (r *reader) take(msg jetstream.Msg, asked time.Time, still <-chan time.Time, quiet *time.Timer) {
-	r.got++
-	r.deliver(msg, asked)
+// take hands over a message and those that have come with it; a tap that is
+// closing waits for others behind them.
+func (r *reader) take(msg jetstream.Msg, from request, still <-chan time.Time, quiet *time.Timer) {
+	chunk := r.unpack(nil, msg, from.asked)
+	for more := true; more && len(chunk) < tapChunk; {
+		select {
+		case msg, ok := <-from.messages():
+			if more = ok; ok {
+				chunk = r.unpack(chunk, msg, from.asked)
+			}
+		default:
+			more = false
+		}
+	}
+	r.got += len(chunk)
+	r.deliver(chunk)
 	if still != nil {
 		quiet.Reset(r.quiet())
 	}
@@ -208,21 +223,29 @@ func (r *reader) drop(q request) {
 	}
 	q.cancel()
 	for msg := range q.Messages() {
-		r.deliver(msg, q.asked)
+		r.deliver(r.unpack(nil, msg, q.asked))
 	}
 }
 
-func (r *reader) deliver(msg jetstream.Msg, asked time.Time) {
+// unpack appends what a message is about to chunk.
+func (r *reader) unpack(chunk []*delivery, msg jetstream.Msg, asked time.Time) []*delivery {
 	d, err := r.lane.newDelivery(msg)
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
-		return
+		return chunk
 	}
 	d.taken = asked // it may have waited for us ever since, in this process or on the way
 	if d.sealed = r.lane.watched(d); !d.sealed {
 		r.reading = d
 		d.decode(&r.lane.decoder)
 	}
-	r.out <- d
-	r.last, r.more = time.Now(), d.pending > 0
+	return append(chunk, d)
+}
+
+func (r *reader) deliver(chunk []*delivery) {
+	if len(chunk) == 0 {
+		return
+	}
+	r.out <- chunk
+	r.last, r.more = time.Now(), chunk[len(chunk)-1].pending > 0
 }

@@ -10,11 +10,14 @@ import (
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// An answer is what ends a delivery: its record or its dead letter.
+// An answer is what ends a delivery: its record or its dead letter. Where a lane
+// has several outputs it ends when it is answered for each.
 type answer struct {
 	delivery *delivery
 	msg      *nats.Msg
-	cause    *cause // of a dead letter; nil for a record
+	fills    outputSet // the outputs that it is for: a record one, a dead letter all
+	also     []answer  // records for further outputs
+	cause    *cause    // of a dead letter; nil for a record
 }
 
 // cause is why an event becomes a dead letter.
@@ -89,20 +92,26 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 	return outcome{plain: ds}
 }
 
-func (l *Lane) encode(d *delivery, r *events.Record) answer {
-	e := &d.event
-	subject := l.cfg.Output.Expand(events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
-	l.cfg.Keep.Apply(r)
-	msg, err := r.Msg(subject, l.cfg.Format)
-	if err != nil {
-		return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
+// encode answers d with a record, on every output that does not hold it yet.
+func (l *Lane) encode(d *delivery, r *events.Record) (a answer) {
+	for i := range l.cfg.Outputs {
+		fills := onlyOutput(i)
+		if d.stored.has(fills) {
+			continue
+		}
+		msg, err := l.cfg.Outputs[i].record(r)
+		if err != nil {
+			return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
+		}
+		passTrace(msg.Header, d.original().Header)
+		d.noteDeliveries(msg.Header)
+		if a.msg == nil {
+			a = answer{delivery: d, msg: msg, fills: fills}
+		} else {
+			a.also = append(a.also, answer{delivery: d, msg: msg, fills: fills})
+		}
 	}
-	if l.cfg.CloudEvents {
-		r.AddCloudEvent(msg, l.cfg.Format)
-	}
-	passTrace(msg.Header, d.original().Header)
-	d.noteDeliveries(msg.Header)
-	return answer{delivery: d, msg: msg}
+	return a
 }
 
 // deadLetter answers d with its own bytes and the reason why there is no
@@ -126,17 +135,22 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	msg := letter.Msg(subject)
 	passTrace(msg.Header, letter.Message.Header)
 	d.noteDeliveries(msg.Header)
-	return answer{delivery: d, msg: msg, cause: why}
+	return answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why}
 }
 
 // smaller is the answer in place of one that the server does not take. A
 // dead letter is larger than its input by its headers: what cannot be stored
 // of the original is cut, and it says so.
 func (l *Lane) smaller(a answer) answer {
-	if a.cause == nil {
-		return l.deadLetter(a.delivery, &cause{reason: events.TooLarge, detail: "the record is larger than the output takes"}, 0)
+	why, limit := a.cause, 0
+	if why == nil {
+		why = &cause{reason: events.TooLarge, detail: "the record is larger than the output takes"}
+	} else {
+		limit = min(l.out.maxPayload(), a.msg.Size()/2)
 	}
-	return l.deadLetter(a.delivery, a.cause, min(l.out.maxPayload(), a.msg.Size()/2))
+	letter := l.deadLetter(a.delivery, why, limit)
+	letter.fills = a.fills // other outputs may take theirs
+	return letter
 }
 
 // passTrace carries the producer's trace context to the answer.

@@ -155,6 +155,9 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	}
 	b.reached = b.consumer.CachedInfo().Delivered.Stream
 	if places, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
+		if err := l.apart(places); err != nil {
+			return b, err
+		}
 		l.places.Store(&places)
 	}
 	return b, l.inspect(b.consumer.CachedInfo())

@@ -24,14 +24,11 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 	cfg.Stream, cfg.Subjects = j.Range.Stream, j.Range.Subjects
 	cfg.Manage = events.Create // it is ours, whoever made the streams
 	cfg.RecentMaxAge = 0
-	if j.Spec.Output != "" {
+	if j.Spec.Output != "" || j.Spec.Format != "" {
 		var err error
-		if cfg.Output, err = events.ParseTemplate(j.Spec.Output, "appid", "openid", "unionid", "type"); err != nil {
+		if cfg.Outputs, err = outputOf(&cfg, &j.Spec); err != nil {
 			return nil, err
 		}
-	}
-	if j.Spec.Format != "" {
-		cfg.Format = events.Format(j.Spec.Format)
 	}
 	t := &task{
 		id: j.ID, gen: j.ID, since: j.Started, to: j.Range.To, rate: j.Spec.Rate, maxAge: j.Spec.MaxAge, keep: keepOnly(j.Spec),
@@ -57,6 +54,27 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 	}
 	bulk.task = t
 	return bulk, nil
+}
+
+// outputOf is the one output of a job that asks for one: that of the subject, as
+// it is configured, or else the first with another subject.
+func outputOf(cfg *Config, s *job.Spec) ([]Output, error) {
+	o := cfg.Outputs[0]
+	if s.Output != "" {
+		t, err := events.ParseTemplate(s.Output, "appid", "openid", "unionid", "type")
+		if err != nil {
+			return nil, err
+		}
+		own := func(t events.Template) string { return strings.ReplaceAll(t.String(), "{appid}", cfg.AppID) }
+		if i := slices.IndexFunc(cfg.Outputs, func(o Output) bool { return own(o.Subject) == own(t) }); i >= 0 {
+			o = cfg.Outputs[i]
+		}
+		o.Subject = t
+	}
+	if s.Format != "" {
+		o.Format = events.Format(s.Format)
+	}
+	return []Output{o}, nil
 }
 
 // besides is a lane beside the live one, with the same limits.

@@ -24,7 +24,7 @@ func TestCloudEventsRoundTrip(t *testing.T) {
 	for _, format := range []events.Format{events.JSON, events.Msgpack} {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()
-			s := pipelinetest.Start(t, appid, func(c *pipeline.Config) { c.CloudEvents, c.Format = true, format })
+			s := pipelinetest.Start(t, appid, func(c *pipeline.Config) { c.Outputs[0].CloudEvents, c.Outputs[0].Format = true, format })
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			js := s.NATS.JetStream()

@@ -42,12 +42,9 @@ type Config struct {
 	RecentMaxAge time.Duration // how much older than its event an answer may be; default 0, none
 	Recheck      time.Duration // wait before a fresh follower who seems not to follow is asked again; default 2 s, 0 never
 
-	Output      events.Template // subject of records; default wx.profiles.{appid}
-	Format      events.Format   // default msgpack
-	Keep        *events.Keep    // what of a record is stored; default nil, everything
-	CloudEvents bool            // records are CloudEvents in binary mode as well; default false
-	Atomic      bool            // publish a group as one atomic batch: where every write is synced
-	Dead        events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
+	Outputs []Output        // where records go; default one
+	Atomic  bool            // publish a group as one atomic batch: where every write is synced
+	Dead    events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
 
 	SampleCheck   float64       // share of openids whose row is compared with user/info, 0 to 0.01; default 0, each costs a call
 	ExpectUnionID Expect        // whether followers have a unionid; default auto
@@ -66,9 +63,9 @@ func DefaultConfig(appid string) Config {
 		QuotaUse:    1, BulkShare: 0.3,
 		RetryInitial: 100 * time.Millisecond, RetryMax: 30 * time.Second, Recheck: 2 * time.Second,
 		ExpectUnionID: ExpectAuto,
-		Output:        template("wx.profiles.{appid}"), Format: events.Msgpack,
-		Dead:  template("wx.dead.{appid}.{reason}"),
-		Grace: 25 * time.Second,
+		Outputs:       []Output{{Subject: template("wx.profiles.{appid}"), Format: events.Msgpack}},
+		Dead:          template("wx.dead.{appid}.{reason}"),
+		Grace:         25 * time.Second,
 	}
 }
 
@@ -106,6 +103,7 @@ func (c *Config) Validate() error {
 	want(c.RetryMax >= c.RetryInitial, "RetryMax: %s, want at least RetryInitial, %s", c.RetryMax, c.RetryInitial)
 	want(c.RecentMaxAge >= 0, "RecentMaxAge: %s, want 0 or more", c.RecentMaxAge)
 	want(c.Recheck >= 0, "Recheck: %s, want 0 or more", c.Recheck)
+	want(len(c.Outputs) >= 1 && len(c.Outputs) <= MaxOutputs, "Outputs: %d, want 1 to %d", len(c.Outputs), MaxOutputs)
 	want(c.Grace > 0, "Grace: %s, want more than 0", c.Grace)
 	want(c.SampleCheck >= 0 && c.SampleCheck <= 0.01, "SampleCheck: %g, want 0 to 0.01", c.SampleCheck)
 	want(slices.Contains([]Expect{ExpectAuto, ExpectYes, ExpectNo}, c.ExpectUnionID), "ExpectUnionID: %q, want auto, true or false", c.ExpectUnionID)

@@ -167,9 +167,9 @@ func (b *backfill) wanted(ctx context.Context) ([]crawled, error) {
 	return wanted, err
 }
 
-// recorded adds everybody of whom the output holds a record.
+// recorded adds everybody of whom the first output holds a record.
 func (b *backfill) recorded(ctx context.Context, known people) error {
-	subject := answersOf(b.cfg.Output, b.cfg.AppID)
+	subject := answersOf(b.cfg.Outputs[0].Subject, b.cfg.AppID)
 	name, err := b.js.StreamNameBySubject(ctx, subject)
 	if err != nil {
 		return fmt.Errorf("stream of %s: %w", subject, err)

@@ -38,7 +38,8 @@ type delivery struct {
 	forgotten bool
 	found     found // whether it has an answer already
 
-	settled bool // its answer is stored and the ack is sent
+	stored  outputSet // the outputs that hold its answer, as far as we know
+	settled bool      // it is answered for all of them, and the ack is sent
 
 	heir bool // it waits for what becomes of a former delivery: see succession
 

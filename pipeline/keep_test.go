@@ -19,7 +19,7 @@ func TestRecordsSayNoMoreThanIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := pipelinetest.Start(t, appid, func(c *pipeline.Config) { c.Keep, c.Format = keep, events.JSON })
+	s := pipelinetest.Start(t, appid, func(c *pipeline.Config) { c.Outputs[0].Keep, c.Outputs[0].Format = keep, events.JSON })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	js := s.NATS.JetStream()

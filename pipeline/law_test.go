@@ -54,6 +54,7 @@ type story struct {
 	batch  int
 	calls  int
 	atomic bool
+	second bool          // there is an output more, for JSON
 	slow   time.Duration // of WeChat's answers
 	steps  []step
 }
@@ -69,7 +70,7 @@ type step struct {
 
 func (s story) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, window %v, batches of %d, %d calls, atomic %v, answers take %v\n", s.seed, s.window, s.batch, s.calls, s.atomic, s.slow)
+	fmt.Fprintf(&b, "seed %d, window %v, batches of %d, %d calls, atomic %v, second output %v, answers take %v\n", s.seed, s.window, s.batch, s.calls, s.atomic, s.second, s.slow)
 	for i, x := range s.steps {
 		fmt.Fprintf(&b, "%3d. %-14s replica %d, n %d, then %v", i+1, x.verb, x.replica, x.n, x.wait)
 		if len(x.events) > 0 {
@@ -107,6 +108,7 @@ func stories() *rapid.Generator[story] {
 			batch:  rapid.SampledFrom([]int{100, 10, 1}).Draw(t, "batch"),
 			calls:  rapid.IntRange(1, 4).Draw(t, "calls"),
 			atomic: rapid.Bool().Draw(t, "atomic"),
+			second: rapid.Bool().Draw(t, "second"),
 			slow:   rapid.SampledFrom([]time.Duration{50 * time.Millisecond, time.Second, 5 * time.Second}).Draw(t, "slow"),
 			steps:  rapid.SliceOfN(rapid.Custom(drawStep), 1, 25).Draw(t, "steps"),
 		}
@@ -170,13 +172,27 @@ var faults = []wechattest.Fault{
 func (s story) lane() pipeline.Config {
 	c := lifelike()
 	c.BatchSize, c.Concurrency, c.Atomic = s.batch, s.calls, s.atomic
+	if s.second {
+		c.Outputs = append(c.Outputs, jsonOutput())
+	}
 	return c
+}
+
+// outputs are the streams of records.
+func (s story) outputs() []string {
+	if s.second {
+		return []string{"WX_PROFILES", "WX_JSON"}
+	}
+	return []string{"WX_PROFILES"}
 }
 
 // happen lets the story happen.
 func (s story) happen(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{Followers: people + 1}, func(w *world) {
 		tr := &trial{world: w, story: s, rand: rand.New(rand.NewPCG(s.seed, 0)), lasting: map[string]drawn{}}
+		if s.second {
+			w.addOutput()
+		}
 		tr.furnish()
 		for _, x := range s.steps {
 			tr.take(x)

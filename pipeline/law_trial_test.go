@@ -26,7 +26,7 @@ type trial struct {
 
 // furnish sets the streams to what the story wants.
 func (tr *trial) furnish() {
-	for _, name := range []string{"WX_PROFILES", "WX_DEAD"} {
+	for _, name := range append(tr.story.outputs(), "WX_DEAD") {
 		tr.update(name, func(c *jetstream.StreamConfig) {
 			c.Duplicates = tr.story.window
 			c.MaxAge = 0 // it goes by another clock: see eventstest.Bubble

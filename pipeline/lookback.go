@@ -28,12 +28,13 @@ type lookBack struct {
 	replay string // the generation of answers that counts; empty is the live one
 	hops   bool   // of all generations, and how many redrives led to each
 	places []place
+	all    outputSet // the lane's outputs
 
 	from, to uint64           // the range: from up to, and not with, to
 	since    time.Time        // the answers were read from here
 	at       time.Time        // until here
 	behind   []uint64         // and to which message of each place; 0 where there was none
-	known    map[uint64]uint8 // hashes of the sources that have an answer, and the most hops of one
+	known    map[uint64]uint8 // hashes of the sources that have an answer for an output, and the most hops of one
 
 	looked int64 // headers read since it was last counted
 }
@@ -43,6 +44,7 @@ type place struct {
 	stream  string
 	subject string
 	window  time.Duration // in which the stream knows a repeat by its id
+	fills   outputSet     // what is there answers for these outputs
 }
 
 const (
@@ -59,17 +61,23 @@ const (
 
 var seed = maphash.MakeSeed()
 
-func sourceHash(src *events.Source, replay string) uint64 {
+func sourceHash(src *events.Source, replay string, output outputSet) uint64 {
 	return maphash.Comparable(seed, struct {
 		stream, replay string
 		seq, stored    uint64
-	}{src.Stream, replay, src.Seq, uint64(src.Time.UnixNano())})
+		output         outputSet
+	}{src.Stream, replay, src.Seq, uint64(src.Time.UnixNano()), output})
 }
 
-// findPlaces says where the account's answers are.
+// findPlaces says where the account's answers are: the outputs in their order,
+// then the dead letters.
 func (l *Lane) findPlaces(ctx context.Context) ([]place, error) {
 	var places []place
-	for _, t := range []events.Template{l.cfg.Output, l.cfg.Dead} {
+	for i := range len(l.cfg.Outputs) + 1 {
+		t, fills := l.cfg.Dead, l.cfg.allOutputs()
+		if i < len(l.cfg.Outputs) {
+			t, fills = l.cfg.Outputs[i].Subject, onlyOutput(i)
+		}
 		subject := answersOf(t, l.cfg.AppID)
 		name, err := l.js.StreamNameBySubject(ctx, subject)
 		if err != nil {
@@ -79,7 +87,7 @@ func (l *Lane) findPlaces(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", name, err)
 		}
-		places = append(places, place{name, subject, stream.CachedInfo().Config.Duplicates})
+		places = append(places, place{name, subject, stream.CachedInfo().Config.Duplicates, fills})
 	}
 	return places, nil
 }
@@ -178,11 +186,14 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, behi
 			b.looked++
 			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
 			if err == nil && (b.hops || replay == b.replay) && src.Seq >= b.from && src.Seq < b.to {
-				hash, hop := sourceHash(&src, replay), uint8(recordHop)
+				hop := uint8(recordHop)
 				if letter {
 					hop = hopOf(msg.Headers())
 				}
-				known[hash] = max(known[hash], hop)
+				for output := range p.fills.each() {
+					hash := sourceHash(&src, replay, output)
+					known[hash] = max(known[hash], hop)
+				}
 			}
 		}
 		if err := batch.Error(); err != nil {
@@ -214,13 +225,18 @@ func hopOf(h nats.Header) uint8 {
 	return uint8(min(max(n, 0), recordHop-1))
 }
 
-// answered reports whether an event has an answer; covers must hold. A dead
+// answered is for which outputs an event has an answer; covers must hold. A dead
 // letter is answered by a record, or by one to which more redrives led.
-func (b *lookBack) answered(d *delivery) bool {
+func (b *lookBack) answered(d *delivery) (outputs outputSet) {
 	replay := b.replay
 	if d.letter != nil {
 		replay = d.letter.Replay
 	}
-	hop, ok := b.known[sourceHash(&d.event.Source, replay)]
-	return ok && (d.letter == nil || int(hop) > d.letter.Hop)
+	for output := range b.all.each() {
+		hop, ok := b.known[sourceHash(&d.event.Source, replay, output)]
+		if ok && (d.letter == nil || int(hop) > d.letter.Hop) {
+			outputs |= output
+		}
+	}
+	return outputs
 }

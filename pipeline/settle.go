@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,6 +19,7 @@ const maxPublishPause = 2 * time.Second
 // not repeated because the output was down. It returns when all are settled,
 // or when the lane stops; what is settled is marked so.
 func (l *Lane) settle(c contexts, answers []answer) {
+	answers = spread(answers)
 	pause := newBackOff(l.cfg.RetryInitial, max(maxPublishPause, l.cfg.RetryInitial), l.rand)
 	for answers = l.dropRepeats(c, answers); len(answers) > 0; answers = l.dropRepeats(c, answers) {
 		var err error
@@ -35,17 +37,8 @@ func (l *Lane) settle(c contexts, answers []answer) {
 // store publishes once and acks. It returns the answers to publish again, and
 // one of the errors if the server did not confirm some.
 func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, failed error) {
-	msgs := make([]*nats.Msg, len(answers))
-	for i, a := range answers {
-		msgs[i] = a.msg
-	}
 	began := time.Now()
-	var errs []error
-	if l.cfg.Atomic && oneStream(answers) {
-		errs = l.out.publishAtomic(ctx, msgs)
-	} else {
-		errs = l.out.publish(msgs)
-	}
+	errs := l.publish(ctx, answers)
 	now := time.Now()
 	l.timings.published(now.Sub(began))
 	fault("published")
@@ -55,6 +48,9 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		}
 		switch err := errs[i]; {
 		case err == nil:
+			if a.delivery.stored |= a.fills; a.delivery.stored != l.cfg.allOutputs() {
+				continue // an answer for another output is still to be stored
+			}
 			if err := l.bury(ctx, a.delivery); err != nil {
 				left, failed = append(left, a), err
 				continue
@@ -79,14 +75,32 @@ func (l *Lane) acknowledge(a answer, now time.Time) {
 	l.timings.answered(a.delivery.event.Source.Time, now)
 }
 
-// oneStream reports whether all answers go to one stream, as a batch must.
-func oneStream(answers []answer) bool {
-	for _, a := range answers {
-		if (a.cause == nil) != (answers[0].cause == nil) {
-			return false
-		}
+// publish publishes answers, those for one stream together. It returns one error
+// for each.
+func (l *Lane) publish(ctx context.Context, answers []answer) []error {
+	msgs := make([]*nats.Msg, len(answers))
+	for i, a := range answers {
+		msgs[i] = a.msg
 	}
-	return true
+	if !l.cfg.Atomic || l.mixed(answers) {
+		return l.out.publish(msgs)
+	}
+	errs := make([]error, 0, len(msgs))
+	for len(msgs) > 0 { // spread has put those for one output next to each other
+		n := 1
+		for n < len(msgs) && answers[n].fills == answers[0].fills {
+			n++
+		}
+		errs = append(errs, l.out.publishAtomic(ctx, msgs[:n])...)
+		msgs, answers = msgs[n:], answers[n:]
+	}
+	return errs
+}
+
+// mixed reports whether there are both records and dead letters: a batch must be
+// for one stream.
+func (l *Lane) mixed(answers []answer) bool {
+	return slices.ContainsFunc(answers, func(a answer) bool { return (a.cause == nil) != (answers[0].cause == nil) })
 }
 
 // tooLarge reports whether a message will never be taken for its size, by the

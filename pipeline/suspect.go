@@ -94,35 +94,37 @@ func (l *Lane) lookFor(c contexts, ds []*delivery, taken func(*delivery) time.Ti
 	asked := time.Now()
 	for i := 0; i < len(ds); {
 		answered, err := l.lookForOne(c.abort, b, ds[i], taken(ds[i]), asked)
-		switch {
-		case err != nil:
+		if err != nil {
 			l.log.Warn("cannot look for answers that may be there already; the events wait", slog.Any("error", err))
 			if !sleep(c.stop, pause.NextBackOff()) {
 				return
 			}
 			continue
-		case answered:
+		}
+		ds[i].found = foundNone
+		if ds[i].stored |= answered; ds[i].stored == l.cfg.allOutputs() {
 			ds[i].found = foundAnswer
-		default:
-			ds[i].found = foundNone
 		}
 		i++
 	}
 }
 
-func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, asked time.Time) (answered bool, err error) {
+// lookForOne finds for which outputs a delivery is answered.
+func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, asked time.Time) (answered outputSet, err error) {
 	src := &d.event.Source
 	if b.places == nil {
 		if err := l.locate(ctx, b); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
 	since := latest(latest(src.Time, l.task.begun()), taken)
 	now := time.Now()
 	if l.redrives() {
-		since = l.task.begun()
+		if since = l.task.begun(); len(l.cfg.Outputs) > 1 && src.Time.Before(since) {
+			since = src.Time // the record for another output may be older than the letter
+		}
 	} else if now.Sub(since) <= l.trusted() && !d.forgotten {
-		return false, nil // whatever was stored since is known by its id, and few are looked up again for that
+		return 0, nil // whatever was stored since is known by its id, and few are looked up again for that
 	}
 	switch {
 	case !b.covers(src.Seq, since):
@@ -138,7 +140,10 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 	}
 	l.stats.lookedAt.Add(b.looked)
 	b.looked = 0
-	return err == nil && b.answered(d), err
+	if err != nil {
+		return 0, err
+	}
+	return b.answered(d), nil
 }
 
 // locate makes sure that it is known where answers are.
@@ -152,7 +157,7 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		places = &found
 		l.places.Store(places)
 	}
-	b.js, b.replay, b.places = l.js, l.task.replay(), *places
+	b.js, b.replay, b.places, b.all = l.js, l.task.replay(), *places, l.cfg.allOutputs()
 	b.hops = l.redrives()
 	return nil
 }
@@ -203,12 +208,12 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 		if !slices.Contains(late, a.delivery) {
 			return false
 		}
-		if a.delivery.found == foundAnswer {
+		if a.delivery.found == foundAnswer && !a.delivery.settled {
 			a.delivery.settled = true
 			_ = a.delivery.msg.Ack()
 			l.stats.repeats.Add(1)
 		}
-		return a.delivery.found != foundNone
+		return a.delivery.found != foundNone || a.delivery.stored.has(a.fills)
 	})
 }
 

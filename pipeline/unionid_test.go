@@ -44,7 +44,7 @@ func TestFollowerWithoutUnionID(t *testing.T) {
 			cfg := config()
 			cfg.Fixed, cfg.ExpectUnionID = true, tc.expect
 			var err error
-			if cfg.Output, err = events.ParseTemplate("wx.profiles.{appid}.{unionid}", "appid", "unionid"); err != nil {
+			if cfg.Outputs[0].Subject, err = events.ParseTemplate("wx.profiles.{appid}.{unionid}", "appid", "unionid"); err != nil {
 				t.Fatal(err)
 			}
 			lane := w.start(cfg)

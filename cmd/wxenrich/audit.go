@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,8 @@ listen to: it has its record or its dead letter, or is pending, or nobody can
 say any more because a stream has dropped what is old. What is missing or
 doubled is named by its place in the input stream and its id. The events of
 backfills have a row of their own: they are pending until their job is done.
+Where output is a list each event has to have an answer in every output, and
+counts once for each.
 
 It changes nothing and may run beside the service. An event that is not
 acknowledged yet is pending. Exit code 1 when an event is missing or doubled, 3
@@ -88,7 +91,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
 	}
 	scope.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
-	report, err := audit.Run(ctx, js, scope)
+	report, err := auditOutputs(ctx, js, cfg, scope)
 	progress.Done()
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return failed("%w", err).hint("\"wxenrich run\" creates the streams; is the configuration the service's?")
@@ -108,6 +111,32 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		return err
 	}
 	return verdict(&report)
+}
+
+// auditOutputs holds each output to the law: an event has an answer in every one.
+func auditOutputs(ctx context.Context, js jetstream.JetStream, cfg *config.Config, s audit.Scope) (audit.Report, error) {
+	sum := audit.Report{Findings: []audit.Finding{}, Notes: []string{}}
+	lanes := s.Lanes
+	for _, o := range cfg.Outputs {
+		s.Lanes = slices.Clone(lanes)
+		for i := range s.Lanes {
+			l := &s.Lanes[i]
+			l.Output = expandAppID(o.Stream, l.AppID)
+			if l.OutputSubject != "" {
+				l.OutputSubject = subjectFilter(o.Subject, "{appid}", l.AppID)
+			}
+			l.Several = len(cfg.Outputs) > 1
+		}
+		r, err := audit.Run(ctx, js, s)
+		if err != nil {
+			return r, err
+		}
+		sum.Lanes, sum.Findings = append(sum.Lanes, r.Lanes...), append(sum.Findings, r.Findings...)
+		for _, n := range r.Notes {
+			sum.Notes = add(sum.Notes, n)
+		}
+	}
+	return sum, nil
 }
 
 // verdict is the exit code, and what to do.
@@ -170,11 +199,11 @@ func auditLane(cfg *config.Config, account *config.Account, alone bool) audit.La
 	in := account.Resolve()
 	l := audit.Lane{
 		AppID: account.AppID, Stream: in.Stream, Subjects: in.Subjects, Durable: in.Durable,
-		Output: expandAppID(cfg.Output.Stream, account.AppID), Dead: expandAppID(cfg.Dead.Stream, account.AppID),
+		Output: expandAppID(cfg.Outputs[0].Stream, account.AppID), Dead: expandAppID(cfg.Dead.Stream, account.AppID),
 		Fields: account.Input.Fields,
 	}
 	if alone {
-		l.OutputSubject = subjectFilter(cfg.Output.Subject, "{appid}", account.AppID)
+		l.OutputSubject = subjectFilter(cfg.Outputs[0].Subject, "{appid}", account.AppID)
 		l.DeadSubject = subjectFilter(cfg.Dead.Subject, "{appid}", account.AppID)
 	}
 	return l

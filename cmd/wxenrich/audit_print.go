@@ -57,6 +57,9 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 		if b.Part != "" {
 			account += ", " + b.Part
 		}
+		if b.Output != "" {
+			account += ", " + b.Output
+		}
 		rows[i] = []string{account, grouped(b.In)}
 		for _, t := range terms {
 			rows[i] = append(rows[i], grouped(t.count(b)))
@@ -84,7 +87,11 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	if !r.Holds() {
 		holds = "the law does not hold"
 	}
-	_, err := fmt.Fprintf(screen, "%s events = %s: %s\n", grouped(sum.In), strings.Join(equation, " + "), holds)
+	what := "events"
+	if r.Lanes[0].Output != "" {
+		what = "events, each once for every output,"
+	}
+	_, err := fmt.Fprintf(screen, "%s %s = %s: %s\n", grouped(sum.In), what, strings.Join(equation, " + "), holds)
 	return err
 }
 
@@ -100,7 +107,7 @@ func printFindings(screen term.Screen, r *audit.Report, f auditFlags) error {
 	for i := range r.Findings {
 		x := &r.Findings[i]
 		row := []string{string(x.Kind), x.AppID, x.Stream, strconv.FormatUint(x.Seq, 10),
-			x.Stored.Format(time.RFC3339Nano), x.EventID, why(x)}
+			x.Stored.Format(time.RFC3339Nano), x.EventID, why(x) + in(x.Output)}
 		if f.verbose {
 			row = append(row, x.OpenID)
 		}
@@ -112,6 +119,13 @@ func printFindings(screen term.Screen, r *audit.Report, f auditFlags) error {
 	}
 	_, err := fmt.Fprintln(screen)
 	return err
+}
+
+func in(output string) string {
+	if output == "" {
+		return ""
+	}
+	return ", in " + output
 }
 
 // why says in a few words what is wrong with an event.

@@ -82,7 +82,7 @@ func TestConfigInitAsks(t *testing.T) {
 		t.Errorf("asks although the file is there: %+v", again)
 	}
 	cfg, err := config.Load(config.Options{Path: path})
-	if err != nil || cfg.Output.Format != "json" || cfg.NATS.URL != "nats://nats.example:4222" || cfg.Accounts[0].AppID != "wx1" {
+	if err != nil || cfg.Outputs[0].Format != "json" || cfg.NATS.URL != "nats://nats.example:4222" || cfg.Accounts[0].AppID != "wx1" {
 		t.Errorf("%+v, %v", cfg, err)
 	}
 }

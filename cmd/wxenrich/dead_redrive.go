@@ -225,9 +225,11 @@ func (f *deadRedriveFlags) redrive(ctx context.Context, o *office, m *morgue, j 
 	if err := o.begin(ctx, m.app, j, true, follow); err != nil || !f.each {
 		return err
 	}
-	records := dead.Place{Stream: expandAppID(o.cfg.Output.Stream, j.AppID), Subjects: []string{subjectFilter(o.cfg.Output.Subject, "{appid}", j.AppID)}}
-	letters := dead.Place{Stream: j.Range.Stream, Subjects: []string{subjectFilter(o.cfg.Dead.Subject, "{appid}", j.AppID)}}
-	outcomes, err := dead.Outcomes(ctx, o.js, []dead.Place{letters, records}, found.first.Stored, found.again)
+	places := []dead.Place{{Stream: j.Range.Stream, Subjects: []string{subjectFilter(o.cfg.Dead.Subject, "{appid}", j.AppID)}}}
+	for _, output := range slices.Backward(o.cfg.Outputs) { // the last place that holds an answer is named
+		places = append(places, dead.Place{Stream: expandAppID(output.Stream, j.AppID), Subjects: []string{subjectFilter(output.Subject, "{appid}", j.AppID)}})
+	}
+	outcomes, err := dead.Outcomes(ctx, o.js, places, found.first.Stored, found.again)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func (w *demoWorld) start(f demoFlags) (err error) {
 	w.cfg = config.Default()
 	w.cfg.Accounts = []config.Account{*account}
 	w.cfg.Input.Start = "all"
-	w.cfg.Output.Format = f.format
+	w.cfg.Outputs[0].Format = f.format
 	w.cfg.HTTP.Listen = ""
 	w.cfg.Accounts[0].Input = w.cfg.Input
 	w.cfg.Accounts[0].Input.Subject = config.List{"wx.events.{appid}.subscribe", "wx.events.{appid}.unsubscribe"}

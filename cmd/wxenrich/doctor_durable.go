@@ -113,10 +113,13 @@ func (d *doctor) tryLane(a *config.Account, direct bool) {
 	vars := events.Vars{AppID: a.AppID, OpenID: "doctor", UnionID: "doctor", Type: "subscribe", Reason: string(events.Unresolved)}
 	const past = "answers beyond the duplicate window could not be looked for: after an outage events would wait"
 	d.mayAsk(bad, past, "STREAM.NAMES")
-	for _, to := range []struct{ what, stream, subject string }{
-		{"no record could be stored", d.cfg.Output.Stream, d.cfg.Output.Subject},
-		{"no dead letter could be stored", d.cfg.Dead.Stream, d.cfg.Dead.Subject},
-	} {
+	type place struct{ what, stream, subject string }
+	var places []place
+	for _, o := range d.cfg.Outputs {
+		places = append(places, place{"no record could be stored", o.Stream, o.Subject})
+	}
+	places = append(places, place{"no dead letter could be stored", d.cfg.Dead.Stream, d.cfg.Dead.Subject})
+	for _, to := range places {
 		if t, err := events.ParseTemplate(to.subject, templateNames...); err == nil {
 			d.mayStore(broken, to.what, t.Expand(vars))
 		}

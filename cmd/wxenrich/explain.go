@@ -84,10 +84,16 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 		return err
 	}
 	scope := audit.Scope{Lanes: q.Lanes}
+	q.Lanes = nil
 	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
 		return nc.Explain(err)
 	}
-	q.Lanes = scope.Lanes
+	for _, l := range scope.Lanes {
+		for _, o := range cfg.Outputs {
+			l.Output, l.OutputSubject = expandAppID(o.Stream, l.AppID), subjectFilter(o.Subject, "{appid}", l.AppID)
+			q.Lanes = append(q.Lanes, l)
+		}
+	}
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	q.Progress = func(stream string, done, total uint64) {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))

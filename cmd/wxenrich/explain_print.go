@@ -38,7 +38,9 @@ func storyLines(screen term.Screen, s *explain.Story, holds []string) []string {
 		line(time.Time{}, "trace", "%s", s.Trace)
 	}
 	for i := range s.Answers {
-		answerLines(&s.Answers[i], line)
+		a := &s.Answers[i]
+		told := i > 0 && a.Kind == explain.Record && s.Answers[i-1].Kind == explain.Record && a.FetchedAt.Equal(s.Answers[i-1].FetchedAt)
+		answerLines(a, told, line) // of several outputs the look-up is told once
 	}
 	line(time.Time{}, "now", "%s", standingText(s))
 	for _, h := range holds {
@@ -54,7 +56,7 @@ func onSubject(subject string) string {
 	return " on " + subject
 }
 
-func answerLines(a *explain.Answer, line func(time.Time, string, string, ...any)) {
+func answerLines(a *explain.Answer, told bool, line func(time.Time, string, string, ...any)) {
 	of := ""
 	if a.Replay != "" {
 		of += ", of replay " + a.Replay
@@ -78,10 +80,11 @@ func answerLines(a *explain.Answer, line func(time.Time, string, string, ...any)
 		line(time.Time{}, "", "%s", dead.Meaning(a.Reason))
 		return
 	}
-	switch a.Source {
-	case "":
+	switch {
+	case told:
+	case a.Source == "":
 		line(a.FetchedAt, "not asked", "an unsubscribe is all there is to know")
-	case "recent":
+	case a.Source == "recent":
 		line(a.FetchedAt, "looked up", "for an earlier event of the same person, and remembered")
 	default:
 		line(a.FetchedAt, "looked up", "by %s, errcode 0; all records of one call have the same fetched_at", a.Source)

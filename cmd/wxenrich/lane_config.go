@@ -14,10 +14,6 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	if err != nil {
 		return c, usage("input.start: %w", err)
 	}
-	output, err := events.ParseTemplate(cfg.Output.Subject, "appid", "openid", "unionid", "type")
-	if err != nil {
-		return c, usage("output.subject: %w", err)
-	}
 	dead, err := events.ParseTemplate(cfg.Dead.Subject, "appid", "reason", "type")
 	if err != nil {
 		return c, usage("dead.subject: %w", err)
@@ -45,16 +41,31 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.RecentMaxAge = a.Recent.MaxAge.Std()
 	c.Recheck = a.Recheck.After.Std()
 
-	c.Output, c.Dead = output, dead
-	c.Format = events.Format(cfg.Output.Format)
-	c.CloudEvents = cfg.Output.CloudEvents
-	if c.Keep, err = events.ParseKeep(cfg.Output.Fields); err != nil {
-		return c, usage("output.fields: %w", err)
+	if c.Outputs, err = laneOutputs(cfg); err != nil {
+		return c, err
 	}
-	c.Atomic = cfg.Output.Publish == "atomic"
+	c.Dead = dead
+	c.Atomic = cfg.Outputs[0].Publish == "atomic" // as of all of them
 	c.SampleCheck = float64(a.SampleCheck)
 	c.ExpectUnionID = pipeline.Expect(a.ExpectUnionID)
 	c.Canary = a.CanaryOpenID
 	c.Grace = cfg.Shutdown.Grace.Std()
 	return c, nil
+}
+
+// laneOutputs says the same of the outputs.
+func laneOutputs(cfg *config.Config) ([]pipeline.Output, error) {
+	outputs := make([]pipeline.Output, len(cfg.Outputs))
+	for i, o := range cfg.Outputs {
+		subject, err := events.ParseTemplate(o.Subject, "appid", "openid", "unionid", "type")
+		if err != nil {
+			return nil, usage("%s.subject: %w", cfg.OutputPath(i), err)
+		}
+		keep, err := events.ParseKeep(o.Fields)
+		if err != nil {
+			return nil, usage("%s.fields: %w", cfg.OutputPath(i), err)
+		}
+		outputs[i] = pipeline.Output{Subject: subject, Format: events.Format(o.Format), Keep: keep, CloudEvents: o.CloudEvents}
+	}
+	return outputs, nil
 }

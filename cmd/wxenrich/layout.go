@@ -59,8 +59,10 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 			continue
 		}
 		all = append(all, plan.Input(needs, input)...)
-		if records, ok := l.streams[expandAppID(cfg.Output.Stream, a.AppID)]; ok {
-			all = append(all, plan.Answers(needs, plan.Records, records, input)...)
+		for _, o := range cfg.Outputs {
+			if records, ok := l.streams[expandAppID(o.Stream, a.AppID)]; ok {
+				all = append(all, plan.Answers(needs, plan.Records, records, input)...)
+			}
 		}
 		if dead, ok := l.streams[expandAppID(cfg.Dead.Stream, a.AppID)]; ok {
 			all = append(all, plan.Answers(needs, plan.DeadLetters, dead, input)...)

@@ -114,8 +114,8 @@ func TestREADMESamples(t *testing.T) {
 				}
 			}
 		}
-		if configs != 2 || records != 1 {
-			t.Errorf("%s: %d configurations and %d records, want two and one", path, configs, records)
+		if configs != 3 || records != 1 {
+			t.Errorf("%s: %d configurations and %d records, want three and one", path, configs, records)
 		}
 	}
 }

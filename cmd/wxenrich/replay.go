@@ -78,7 +78,7 @@ Exit code 3 when there is no event in the range.`,
 	flags.StringSliceVar(&f.subjects, "subject", nil, "subject of the account's events, instead of input.subject; may be repeated")
 	flags.StringVar(&f.from, "from", "events", "what to read: events, or records, which takes no call")
 	flags.StringVar(&f.format, "format", "", "json or msgpack, instead of output.format")
-	flags.StringVar(&f.output, "output-subject", "", "subject of the records, instead of output.subject")
+	flags.StringVar(&f.output, "output-subject", "", "subject of the records: one of the outputs alone, or another")
 	flags.StringVar(&f.maxAge, "max-age", "", "an answer that the service has looked up so short a time ago serves too, for example 1h")
 	flags.Float64Var(&f.rate, "rate", 0, "events a second at most; 0 is as many as live traffic leaves room for")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what it would take, and begin nothing")
@@ -146,7 +146,8 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 		if len(f.subjects) > 0 {
 			return j, usage("--subject is for events: records are read from output.subject")
 		}
-		name, subjects = expandAppID(o.cfg.Output.Stream, account.AppID), []string{subjectFilter(o.cfg.Output.Subject, "{appid}", account.AppID)}
+		records := o.cfg.Outputs[0]
+		name, subjects = expandAppID(records.Stream, account.AppID), []string{subjectFilter(records.Subject, "{appid}", account.AppID)}
 	}
 	if err != nil {
 		return j, err

@@ -163,13 +163,15 @@ func statusLane(cfg *config.Config, account *config.Account) (status.Lane, error
 		return status.Lane{}, err
 	}
 	l := status.Lane{
-		Config:      lc,
-		Output:      expandAppID(cfg.Output.Stream, account.AppID),
-		Dead:        expandAppID(cfg.Dead.Stream, account.AppID),
-		DeadSubject: subjectFilter(cfg.Dead.Subject, "{appid}", account.AppID),
+		Config: lc,
+		Dead:   status.Place{Stream: expandAppID(cfg.Dead.Stream, account.AppID), Subject: subjectFilter(cfg.Dead.Subject, "{appid}", account.AppID)},
 	}
-	if s := cfg.Output.Subject; !strings.Contains(s, "{openid}") && !strings.Contains(s, "{unionid}") {
-		l.OutputSubject = subjectFilter(s, "{appid}", account.AppID)
+	for _, o := range cfg.Outputs {
+		p := status.Place{Stream: expandAppID(o.Stream, account.AppID)}
+		if !strings.Contains(o.Subject, "{openid}") && !strings.Contains(o.Subject, "{unionid}") {
+			p.Subject = subjectFilter(o.Subject, "{appid}", account.AppID)
+		}
+		l.Records = append(l.Records, p)
 	}
 	return l, nil
 }

@@ -106,6 +106,11 @@ func accountTexts(a *status.Account) []string {
 		out = append(out, fmt.Sprintf("at today's pace the quota is gone at %s; it begins anew at %s",
 			q.RunsOut.Format(time.RFC3339), q.Reset.Format(time.RFC3339)))
 	}
+	for _, o := range a.Outputs[min(1, len(a.Outputs)):] {
+		if o.Records != nil {
+			out = append(out, fmt.Sprintf("%s holds %s records", o.Stream, grouped(*o.Records)))
+		}
+	}
 	for i := range a.Jobs {
 		out = append(out, jobText(&a.Jobs[i]))
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/wxenrich/wxenrich/events"
 )
 
-// streamSpecs is every stream that the accounts need, each once: input, output
+// streamSpecs is every stream that the accounts need, each once: input, outputs
 // and dead letters, in that order.
 func streamSpecs(cfg *config.Config) []events.StreamSpec {
 	var specs []events.StreamSpec
@@ -24,11 +24,14 @@ func streamSpecs(cfg *config.Config) []events.StreamSpec {
 	}
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
-		output := streamSpec(a, cfg.Output.Stream, config.List{cfg.Output.Subject}, cfg.Output.Storage)
-		output.Output, output.AllowAtomic = true, true
+		for _, o := range cfg.Outputs {
+			output := streamSpec(a, o.Stream, config.List{o.Subject}, o.Storage)
+			output.Output, output.AllowAtomic = true, true
+			specs = merge(specs, output)
+		}
 		dead := streamSpec(a, cfg.Dead.Stream, config.List{cfg.Dead.Subject}, cfg.Dead.Storage)
 		dead.Output, dead.AllowAtomic = true, true
-		specs = merge(merge(specs, output), dead)
+		specs = merge(specs, dead)
 	}
 	return specs
 }

@@ -29,9 +29,9 @@ func newTailCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail",
 		Short: "Print records as they come",
-		Long: `Prints the records of the output stream, new ones or those since a time, until
---limit is reached or it is interrupted. It reads beside all other consumers
-and takes nothing away from them.`,
+		Long: `Prints the records of the output stream, the first where output is a list, new
+ones or those since a time, until --limit is reached or it is interrupted. It
+reads beside all other consumers and takes nothing away from them.`,
 		Example: `  wxenrich tail
   wxenrich tail --since 10m --appid wx0123456789abcdef --limit 20
   wxenrich tail --since all --json --limit 1`,
@@ -77,7 +77,7 @@ func tail(ctx context.Context, a *app, t tailFlags) error {
 		return err
 	}
 	missing := func(err error) error {
-		return missingStream(nc.Explain(err), "there is no stream "+stream, stream, []string{cfg.Output.Subject})
+		return missingStream(nc.Explain(err), "there is no stream "+stream, stream, []string{cfg.Outputs[0].Subject})
 	}
 	consumer, err := js.OrderedConsumer(ctx, stream, oc)
 	if err != nil {
@@ -112,7 +112,7 @@ func tail(ctx context.Context, a *app, t tailFlags) error {
 // consumer says where to begin and what to have the server filter.
 func (t tailFlags) consumer(cfg *config.Config, now time.Time) (jetstream.OrderedConsumerConfig, error) {
 	oc := jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{t.filter(cfg.Output.Subject)},
+		FilterSubjects: []string{t.filter(cfg.Outputs[0].Subject)},
 		DeliverPolicy:  jetstream.DeliverNewPolicy,
 	}
 	switch t.since {
@@ -144,14 +144,15 @@ func (t tailFlags) filter(template string) string {
 
 // stream is the output stream, of one account where each has its own.
 func (t tailFlags) stream(cfg *config.Config) (string, error) {
-	if !strings.Contains(cfg.Output.Stream, "{appid}") {
-		return cfg.Output.Stream, nil
+	name := cfg.Outputs[0].Stream
+	if !strings.Contains(name, "{appid}") {
+		return name, nil
 	}
 	account, err := oneAccount(cfg, t.appid)
 	if err != nil {
 		return "", err
 	}
-	return strings.ReplaceAll(cfg.Output.Stream, "{appid}", account.AppID), nil
+	return strings.ReplaceAll(name, "{appid}", account.AppID), nil
 }
 
 // wants filters again: a template need not have the variables in it.

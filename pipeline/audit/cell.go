@@ -34,11 +34,15 @@ func (c *cell) superseded() bool {
 	return c.older
 }
 
-// extra is how many answers there are beyond the one.
-func (c *cell) extra() uint64 {
+// extra is how many answers there are beyond the one. Beside a record a dead
+// letter is none if it may be for another output.
+func (c *cell) extra(several bool) uint64 {
 	n := int(c.records) + int(c.letters) - 1
 	if c.superseded() {
 		n--
+	}
+	if several && c.records > 0 {
+		n = int(c.records) - 1
 	}
 	return uint64(max(n, 0))
 }

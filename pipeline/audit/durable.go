@@ -16,7 +16,7 @@ import (
 // it has acknowledged by now has its answer stored by now.
 func (r *run) openDurable(ctx context.Context, i int) error {
 	l, b := &r.scope.Lanes[i], &r.report.Lanes[i]
-	b.AppID, b.Stream, b.Part = l.AppID, l.Stream, l.Part
+	b.AppID, b.Stream, b.Part, b.Output = l.AppID, l.Stream, l.Part, l.named()
 	if l.Waiting != nil {
 		r.lanes[i].floor = math.MaxUint64
 		return nil

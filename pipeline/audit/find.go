@@ -16,7 +16,7 @@ func (r *run) find(n uint64, f Finding, s *slot) {
 		return
 	}
 	f.lane = int(s.lane)
-	f.AppID = r.scope.Lanes[s.lane].AppID
+	f.AppID, f.Output = r.scope.Lanes[s.lane].AppID, r.scope.Lanes[s.lane].named()
 	f.Stored = time.Unix(0, s.stored).UTC()
 	r.report.Findings = append(r.report.Findings, f)
 }

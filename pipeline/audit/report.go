@@ -13,8 +13,9 @@ type Report struct {
 type Balance struct {
 	AppID    string `json:"appid"`
 	Stream   string `json:"stream"`
-	Part     string `json:"part,omitempty"` // "backfill": the events of such jobs; empty: the live lane's
-	FirstSeq uint64 `json:"first_seq"`      // of the events counted; 0 when there is none
+	Part     string `json:"part,omitempty"`   // "backfill": the events of such jobs; empty: the live lane's
+	Output   string `json:"output,omitempty"` // the stream of the records, where the account has several
+	FirstSeq uint64 `json:"first_seq"`        // of the events counted; 0 when there is none
 	LastSeq  uint64 `json:"last_seq"`
 
 	In           uint64 `json:"in"`
@@ -76,6 +77,7 @@ type Finding struct {
 	AppID       string    `json:"appid"`
 	Stream      string    `json:"stream"`
 	Seq         uint64    `json:"seq"`
+	Output      string    `json:"output,omitempty"` // the stream of the records, where the account has several
 	Stored      time.Time `json:"stored"`
 	EventID     string    `json:"event_id,omitempty"` // empty when the event has left the input
 	OpenID      string    `json:"openid,omitempty"`   // only with Scope.OpenIDs

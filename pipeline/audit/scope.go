@@ -18,6 +18,7 @@ type Lane struct {
 	Durable  string
 	Output   string // stream of the records
 	Dead     string // stream of the dead letters; it may be the same
+	Several  bool   // the account has other outputs too, and a dead letter may be for one of those alone
 
 	// OutputSubject and DeadSubject, if they are not empty, are where the
 	// answers are, wildcards allowed: with several accounts in one stream the
@@ -31,6 +32,14 @@ type Lane struct {
 	Part    string // of the account, for the report: empty is what its live lane listens to
 
 	Fields map[string]string // where the producer keeps an event's fields: see events.Decoder
+}
+
+// named is the output, where there are others.
+func (l *Lane) named() string {
+	if l.Several {
+		return l.Output
+	}
+	return ""
 }
 
 // DefaultLane is the lane of an account that says nothing special.

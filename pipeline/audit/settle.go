@@ -82,7 +82,7 @@ func (r *run) settleReplays(input string, b *book) {
 
 // settleExtra counts what one generation has answered too often.
 func (r *run) settleExtra(input string, seq uint64, s *slot, c *cell, replay string) {
-	n := c.extra()
+	n := c.extra(r.scope.Lanes[s.lane].Several)
 	if n == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 
 // Query is which events are meant.
 type Query struct {
-	Lanes []audit.Lane // to look at
+	Lanes []audit.Lane // to look at; an account with several outputs has one for each, next to each other
 
 	// Either a sequence of the one input stream, or a text, which is an openid or
 	// an event's id.
@@ -145,6 +145,9 @@ func (r *run) one(ctx context.Context) error {
 func (r *run) inputs(ctx context.Context) error {
 	for i := range r.Lanes {
 		l := &r.Lanes[i]
+		if i > 0 && r.same(i-1, i) {
+			continue // it was read for another output
+		}
 		span := scan.Span{Stream: l.Stream, Subjects: l.Subjects, Since: r.Since, End: r.streams[l.Stream].CachedInfo().State.LastSeq, Bodies: true, Progress: r.progress(l.Stream)}
 		err := scan.Read(ctx, r.js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 			r.note(i, events.Message{
@@ -165,6 +168,12 @@ func (r *run) progress(stream string) func(done, total uint64) {
 		return nil
 	}
 	return func(done, total uint64) { r.Progress(stream, done, total) }
+}
+
+// same reports whether two lanes differ by nothing but the output.
+func (r *run) same(i, j int) bool {
+	a, b := &r.Lanes[i], &r.Lanes[j]
+	return a.AppID == b.AppID && a.Stream == b.Stream && slices.Equal(a.Subjects, b.Subjects)
 }
 
 // note begins the story of an input if it is meant.

@@ -12,14 +12,14 @@ import (
 type Lane struct {
 	pipeline.Config // AppID, Stream, Durable, AckWait and the Quota keys count
 
-	Output string // stream of the records
-	Dead   string // stream of the dead letters
-
-	// The subjects of both, with wildcards for what varies. The server names all
-	// subjects to have them counted: where each person has one, OutputSubject is
-	// empty, and records are not counted.
-	OutputSubject, DeadSubject string
+	Records []Place // the outputs
+	Dead    Place   // the dead letters
 }
+
+// Place is where answers are. The subject has wildcards for what varies. The
+// server names all subjects to have them counted: where each person has one it
+// is empty, and nothing is counted.
+type Place struct{ Stream, Subject string }
 
 // Report is how accounts fare at one moment. Its JSON form is for scripts: keys
 // are added, never renamed. A key is absent if nobody can say.
@@ -37,7 +37,8 @@ type Account struct {
 	Holds       []Hold                   `json:"holds,omitempty"`
 	Durable     *Durable                 `json:"durable,omitempty"`
 	Mark        *Mark                    `json:"mark,omitempty"`
-	Records     *uint64                  `json:"records,omitempty"`     // in the output stream
+	Records     *uint64                  `json:"records,omitempty"`     // in the output stream, the first if there are several
+	Outputs     []Output                 `json:"outputs,omitempty"`     // all output streams, if there are several
 	DeadLetters map[events.Reason]uint64 `json:"dead_letters,omitzero"` // in the stream, by reason, "other" for a subject without one; nil: there is no stream
 	Quota       *Quota                   `json:"quota,omitempty"`
 	Jobs        []Job                    `json:"jobs,omitempty"` // bulk work that is not over, the oldest first
@@ -52,6 +53,12 @@ type Job struct {
 	Done  int64     `json:"done"` // messages
 	Total int64     `json:"total"`
 	Note  string    `json:"note,omitempty"` // why it waits, or has failed
+}
+
+// Output is what one of several output streams holds.
+type Output struct {
+	Stream  string  `json:"stream"`
+	Records *uint64 `json:"records,omitempty"`
 }
 
 // Hold is why an account, or one replica of it, rests.

@@ -12,23 +12,20 @@ import (
 
 // answers counts what is stored.
 func (r *reader) answers(ctx context.Context, l *Lane, a *Account) error {
-	switch stream := r.streams[l.Output]; {
-	case stream == nil:
-	case l.OutputSubject == "":
-		a.Notes = append(a.Notes, "records are not counted: the output has a subject for each person")
-	default:
-		found, err := count(ctx, stream, l.OutputSubject)
+	for i, p := range l.Records {
+		records, err := r.records(ctx, p, a)
 		if err != nil {
 			return err
 		}
-		var records uint64
-		for _, n := range found {
-			records += n
+		if i == 0 {
+			a.Records = records
 		}
-		a.Records = &records
+		if len(l.Records) > 1 {
+			a.Outputs = append(a.Outputs, Output{p.Stream, records})
+		}
 	}
-	if stream := r.streams[l.Dead]; stream != nil {
-		found, err := count(ctx, stream, l.DeadSubject)
+	if stream := r.streams[l.Dead.Stream]; stream != nil {
+		found, err := count(ctx, stream, l.Dead.Subject)
 		if err != nil {
 			return err
 		}
@@ -38,6 +35,27 @@ func (r *reader) answers(ctx context.Context, l *Lane, a *Account) error {
 		}
 	}
 	return nil
+}
+
+// records counts what an output holds; nil if nobody can say.
+func (r *reader) records(ctx context.Context, p Place, a *Account) (*uint64, error) {
+	stream := r.streams[p.Stream]
+	if stream == nil {
+		return nil, nil
+	}
+	if p.Subject == "" {
+		a.Notes = append(a.Notes, "records of "+p.Stream+" are not counted: it has a subject for each person")
+		return nil, nil
+	}
+	found, err := count(ctx, stream, p.Subject)
+	if err != nil {
+		return nil, err
+	}
+	var n uint64
+	for _, of := range found {
+		n += of
+	}
+	return &n, nil
 }
 
 // count is how many messages a stream has of each subject.

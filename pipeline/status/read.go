@@ -22,7 +22,11 @@ func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, la
 	r := Report{At: time.Now().UTC(), Accounts: make([]Account, len(lanes))}
 	rd := reader{board: board, now: r.At, streams: make(map[string]jetstream.Stream)}
 	for i := range lanes {
-		for _, name := range []string{lanes[i].Stream, lanes[i].Output, lanes[i].Dead} {
+		names := []string{lanes[i].Stream, lanes[i].Dead.Stream}
+		for _, p := range lanes[i].Records {
+			names = append(names, p.Stream)
+		}
+		for _, name := range names {
 			if err := rd.open(ctx, js, name); err != nil {
 				return r, err
 			}

@@ -68,8 +68,8 @@ func (w *world) durable(appid string, n int, subjects ...string) []jetstream.Msg
 }
 
 func lane(appid string) status.Lane {
-	return status.Lane{Config: pipeline.DefaultConfig(appid), Output: "WX_PROFILES", Dead: "WX_DEAD",
-		OutputSubject: "wx.profiles." + appid, DeadSubject: "wx.dead." + appid + ".*"}
+	return status.Lane{Config: pipeline.DefaultConfig(appid), Records: []status.Place{{"WX_PROFILES", "wx.profiles." + appid}},
+		Dead: status.Place{Stream: "WX_DEAD", Subject: "wx.dead." + appid + ".*"}}
 }
 
 func (w *world) read(lanes ...status.Lane) status.Report {
@@ -145,7 +145,7 @@ func TestAnswers(t *testing.T) {
 	w.publish("wx.profiles.wxa", "wx.profiles.wxa", "wx.profiles.wxb",
 		"wx.dead.wxa.rejected", "wx.dead.wxa.rejected", "wx.dead.wxa.undecodable", "wx.dead.wxa.odd", "wx.dead.wxb.rejected")
 	many := lane("wxc")
-	many.OutputSubject = ""
+	many.Records[0].Subject = ""
 	r := w.read(lane("wxa"), lane("wxb"), lane("none"), many)
 	if n := *r.Accounts[0].Records; n != 2 {
 		t.Errorf("%d records", n)

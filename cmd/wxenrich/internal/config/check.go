@@ -25,14 +25,9 @@ func (l *loader) check(needAccounts bool) {
 	l.checkInput("", c.Input)
 	l.checkBatch("", c.Batch, c.Input)
 	l.checkRetry("", c.Retry)
-	l.checkOutput()
+	l.checkAnswers()
 	l.checkGateway()
-	for _, s := range []struct {
-		path string
-		s    Storage
-	}{{"input", c.Input.Storage}, {"output", c.Output.Storage}, {"dead", c.Dead.Storage}} {
-		l.checkStorage(s.path, s.s)
-	}
+	l.checkStorage("input", c.Input.Storage)
 	if b := c.State.Bucket; b != "" && !events.ValidAppID(b) {
 		l.wrong("state.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
 	}
@@ -146,23 +141,6 @@ func (l *loader) checkBatch(path string, b Batch, in Input) {
 func (l *loader) checkRetry(path string, r Retry) {
 	if r.Initial > r.Max {
 		l.wrong(join(path, "retry.initial"), "%v is more than retry.max, %v", r.Initial, r.Max)
-	}
-}
-
-func (l *loader) checkOutput() {
-	c := l.cfg
-	l.stream("output.stream", c.Output.Stream)
-	l.stream("dead.stream", c.Dead.Stream)
-	l.template("output.subject", c.Output.Subject, "appid", "openid", "unionid", "type")
-	l.template("dead.subject", c.Dead.Subject, "appid", "reason", "type")
-	if _, err := events.ParseKeep(c.Output.Fields); err != nil {
-		l.wrong("output.fields", "%s", strings.TrimPrefix(err.Error(), "events: "))
-	}
-	if c.Output.Stream == c.Dead.Stream {
-		l.wrong("dead.stream", "%s is output.stream too: want one of its own", c.Dead.Stream)
-	}
-	if overlap(c.Output.Subject, c.Dead.Subject) {
-		l.wrong("dead.subject", "%s may be the same as output.subject, %s: want one of its own", c.Dead.Subject, c.Output.Subject)
 	}
 }
 

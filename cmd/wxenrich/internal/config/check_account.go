@@ -205,7 +205,7 @@ func (l *loader) checkShared() {
 			l.wrong(path+".input.stream", "%s is %s too: want one of its own", in.Stream, s)
 		}
 		for _, s := range in.Subjects {
-			if overlap(s, l.cfg.Output.Subject) || overlap(s, l.cfg.Dead.Subject) {
+			if l.cfg.answerSubject(s) {
 				l.wrong(path+".input.subject", "%s may be an answer's subject: the lane would feed itself", s)
 			}
 		}
@@ -213,11 +213,10 @@ func (l *loader) checkShared() {
 }
 
 func (l *loader) outputStream(a *Account, name string) string {
-	switch name {
-	case a.expand(l.cfg.Output.Stream):
-		return "output.stream"
-	case a.expand(l.cfg.Dead.Stream):
-		return "dead.stream"
+	for _, p := range l.cfg.answers() {
+		if name == a.expand(p.stream) {
+			return p.path + ".stream"
+		}
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ type Config struct {
 	AccountsDir string    `yaml:"accounts_dir" doc:"folder with one YAML file for each further account, for platforms with many" zh:"账号目录：每个账号一个 YAML 文件，适合账号很多的平台"`
 	Input       Input     `yaml:"input"`
 	Batch       Batch     `yaml:"batch"`
-	Output      Output    `yaml:"output"`
+	Outputs     []Output  `yaml:"output"` // the first is the one that is read where one is
 	Manage      string    `yaml:"manage" default:"create" one:"create|verify|bind" doc:"streams and consumers: create what is missing, only verify, or bind without asking; what exists is never changed" zh:"流和消费者：缺失则创建、仅校验、或直接绑定；已存在的永不修改"`
 	Dead        Dead      `yaml:"dead"`
 	Retry       Retry     `yaml:"retry"`
@@ -66,7 +66,7 @@ type Batch struct {
 	Pace      string   `yaml:"pace" default:"adaptive" one:"adaptive|fixed" doc:"adaptive closes a batch early while quota is ample; fixed keeps to the window; in a backlog both wait for full batches" zh:"adaptive 在额度充足时提前关闭批次；fixed 固定窗口；有积压时两者都等批次填满"`
 }
 
-// Output is the stream of records.
+// Output is a stream of records.
 type Output struct {
 	Stream      string `yaml:"stream" default:"WX_PROFILES" doc:"stream of the records; {appid} may be used" zh:"输出记录的流，可用 {appid}"`
 	Subject     string `yaml:"subject" default:"wx.profiles.{appid}" doc:"subject of a record; {appid}, {openid}, {unionid} and {type} may be used" zh:"记录的主题，可用 {appid} {openid} {unionid} {type}"`

@@ -57,10 +57,15 @@ func (l *loader) envAccounts() {
 
 // variable sets one value if there is a variable for it.
 func (l *loader) variable(f leaf) {
-	name := Variable(f.path)
-	if text, ok := l.environ[name]; ok {
-		l.used[name] = true
-		l.set(f.value, text, f.path, Origin{"env", name})
+	names := []string{Variable(f.path)}
+	if key, only := strings.CutPrefix(f.path, "output."); only {
+		names = append(names, Variable(join(listedOutput(0), key)))
+	}
+	for _, name := range names {
+		if text, ok := l.environ[name]; ok {
+			l.used[name] = true
+			l.set(f.value, text, f.path, Origin{"env", name})
+		}
 	}
 }
 

@@ -41,8 +41,8 @@ func children(v reflect.Value) []child {
 	return out
 }
 
-// leaves calls f for every value at or below v. Of the accounts it visits what
-// is there.
+// leaves calls f for every value at or below v. Of the accounts and outputs it
+// visits what is there.
 func leaves(v reflect.Value, path string, f func(leaf)) {
 	for _, c := range children(v) {
 		p := join(path, c.key)
@@ -52,6 +52,13 @@ func leaves(v reflect.Value, path string, f func(leaf)) {
 		case c.key == "accounts":
 			for i := range c.value.Len() {
 				leaves(c.value.Index(i), accountPath(i), f)
+			}
+		case c.key == "output":
+			for i := range c.value.Len() {
+				if c.value.Len() > 1 {
+					p = listedOutput(i)
+				}
+				leaves(c.value.Index(i), p, f)
 			}
 		default:
 			f(leaf{p, c.tag, c.value})

@@ -74,6 +74,8 @@ func (l *loader) section(n *yaml.Node, v reflect.Value, path string) {
 			l.section(value, known[j].value, p)
 		case p == "accounts":
 			l.accountList(value)
+		case p == "output":
+			l.outputList(value)
 		default:
 			l.value(value, known[j].value, p)
 		}
@@ -189,7 +191,7 @@ func unknownKey(key string, known []child) string {
 		return fmt.Sprintf("%s: did you mean %s?", problem, near)
 	}
 	elsewhere := ""
-	sample := Config{Accounts: []Account{{}}}
+	sample := Config{Accounts: []Account{{}}, Outputs: []Output{{}}}
 	leaves(reflect.ValueOf(&sample).Elem(), "", func(l leaf) {
 		general := elsewhere == "" || strings.HasPrefix(elsewhere, "accounts[") // the accounts come first
 		if general && strings.HasSuffix(l.path, "."+key) {

@@ -114,7 +114,7 @@ func (l *loader) checkGateway() {
 		l.checkStorage("gateway.messages", g.Messages.Storage)
 	}
 	for _, s := range []string{g.Subject, g.Messages.Subject} {
-		if overlap(s, l.cfg.Output.Subject) || overlap(s, l.cfg.Dead.Subject) {
+		if l.cfg.answerSubject(s) {
 			l.wrong("gateway.subject", "%s may be an answer's subject: want one of its own", s)
 		}
 	}

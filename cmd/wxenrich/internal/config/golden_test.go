@@ -96,7 +96,7 @@ func TestStarter(t *testing.T) {
 			t.Fatal(faults)
 		}
 		a := cfg.Accounts[0]
-		got := config.Starter{AppID: a.AppID, SecretFile: a.SecretFile, Format: cfg.Output.Format, Embedded: cfg.NATS.Embedded, StoreDir: cfg.NATS.StoreDir}
+		got := config.Starter{AppID: a.AppID, SecretFile: a.SecretFile, Format: cfg.Outputs[0].Format, Embedded: cfg.NATS.Embedded, StoreDir: cfg.NATS.StoreDir}
 		if !got.Embedded {
 			got.URL = cfg.NATS.URL
 		}

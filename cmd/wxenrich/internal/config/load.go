@@ -24,7 +24,7 @@ type Options struct {
 
 // Default is the configuration without a file and without variables.
 func Default() *Config {
-	c := &Config{origins: map[string]Origin{}}
+	c := &Config{origins: map[string]Origin{}, Outputs: make([]Output, 1)}
 	setDefaults(reflect.ValueOf(c).Elem())
 	return c
 }
@@ -44,6 +44,7 @@ func Load(o Options) (*Config, error) {
 	if path := l.path(o.Path); path != "" {
 		l.file(path)
 	}
+	l.envOutputs()
 	l.env()
 	if l.cfg.AccountsDir != "" {
 		l.accountDir(l.cfg.AccountsDir)
@@ -51,9 +52,7 @@ func Load(o Options) (*Config, error) {
 	l.envAccounts()
 	l.readAccounts()
 	l.unknownVars()
-	if l.cfg.NATS.Embedded && l.cfg.Origin("output.publish").Layer == "default" {
-		l.cfg.Output.Publish = "atomic" // the embedded server syncs every write
-	}
+	l.settlePublish()
 	l.check(o.Accounts)
 	if len(l.faults) > 0 {
 		return l.cfg, l.faults

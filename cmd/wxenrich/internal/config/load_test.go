@@ -55,7 +55,7 @@ recent: {memory: 64MB}
 	for name, r := range map[string]row{
 		"env over file":               {cfg.Input.Stream, "ENV"},
 		"file over default":           {cfg.Input.AckWait.Std(), time.Minute},
-		"default":                     {cfg.Output.Stream, "WX_PROFILES"},
+		"default":                     {cfg.Outputs[0].Stream, "WX_PROFILES"},
 		"account's own":               {cfg.Accounts[0].Batch.Window.Std(), 5 * time.Millisecond},
 		"account inherits a sibling":  {cfg.Accounts[0].Batch.Size, 50},
 		"account inherits env":        {cfg.Accounts[1].Batch.Window.Std(), 300 * time.Millisecond},
@@ -72,7 +72,7 @@ recent: {memory: 64MB}
 		"origin of inherited":         {cfg.Origin("accounts[1].batch.window").String(), "WXENRICH_BATCH_WINDOW"},
 		"origin of default":           {cfg.Origin("output.stream").String(), "default"},
 		"origin of file is its line":  {strings.HasSuffix(cfg.Origin("accounts[0].batch.window").Where, "w.yaml:7"), true},
-		"publish without embedded":    {cfg.Output.Publish, "async"},
+		"publish without embedded":    {cfg.Outputs[0].Publish, "async"},
 		"account of anyone":           {cfg.Anyone("wx9").Batch.Size, 50},
 		"account of anyone's default": {cfg.Anyone("wx9").API, "https://api.weixin.qq.com"},
 	} {
@@ -137,11 +137,11 @@ func TestAccountsDir(t *testing.T) {
 func TestEmbeddedPublishesAtomically(t *testing.T) {
 	t.Parallel()
 	cfg, faults := load(t, "nats: {embedded: true, store_dir: d}\n")
-	if faults != nil || cfg.Output.Publish != "atomic" {
-		t.Errorf("publish %s, faults %v", cfg.Output.Publish, faults)
+	if faults != nil || cfg.Outputs[0].Publish != "atomic" {
+		t.Errorf("publish %s, faults %v", cfg.Outputs[0].Publish, faults)
 	}
 	cfg, _ = load(t, "nats: {embedded: true, store_dir: d}\noutput: {publish: async}\n")
-	if cfg.Output.Publish != "async" {
+	if cfg.Outputs[0].Publish != "async" {
 		t.Error("what is written does not win")
 	}
 }

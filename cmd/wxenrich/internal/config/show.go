@@ -36,6 +36,7 @@ func (c *Config) Settings() []Setting {
 func (c *Config) YAML() string {
 	var lines [][2]string // what is set, who set it
 	var above []string
+	begins := false // an item of a list
 	for _, l := range c.shown() {
 		parts := strings.Split(l.path, ".")
 		for depth, part := range parts {
@@ -43,15 +44,17 @@ func (c *Config) YAML() string {
 				continue
 			}
 			above = append(above[:depth:depth], part)
-			item := strings.HasPrefix(parts[0], "accounts[")
+			list, _, item := strings.Cut(parts[0], "[")
 			switch {
 			case item && depth == 0:
-				if part == "accounts[0]" {
-					lines = append(lines, [2]string{"accounts:"})
+				if part == list+"[0]" {
+					lines = append(lines, [2]string{list + ":"})
 				}
+				begins = true
 			case depth == len(parts)-1:
-				text := indent(depth, item, strings.HasSuffix(l.path, "].appid")) + part + ": " + yamlValue(harmless(l.value))
+				text := indent(depth, item, begins) + part + ": " + yamlValue(harmless(l.value))
 				lines = append(lines, [2]string{text, c.Origin(l.path).String()})
+				begins = false
 			default:
 				lines = append(lines, [2]string{indent(depth, item, false) + part + ":"})
 			}
@@ -68,11 +71,11 @@ func (c *Config) YAML() string {
 	return b.String()
 }
 
-func indent(depth int, inAccount, begins bool) string {
+func indent(depth int, inItem, begins bool) string {
 	switch {
 	case begins:
 		return "  - "
-	case inAccount:
+	case inItem:
 		return strings.Repeat("  ", depth+1)
 	}
 	return strings.Repeat("  ", depth)
@@ -89,8 +92,9 @@ func (c *Config) shown() []leaf {
 	var out []leaf
 	leaves(reflect.ValueOf(c).Elem(), "", func(l leaf) {
 		_, set := c.origins[l.path]
-		_, key, inAccount := strings.Cut(l.path, "].")
+		_, key, _ := strings.Cut(l.path, "].")
 		key, _, _ = strings.Cut(key, ".")
+		inAccount := strings.HasPrefix(l.path, "accounts[")
 		if set || !inAccount || own[key] {
 			out = append(out, l)
 		}

@@ -9,9 +9,11 @@ import (
 // Table is the README's table of every key, in Markdown. lang is "en" or "zh".
 func Table(lang string) string {
 	head, same := "| key | default | meaning |", "the same keys as the sections of these names; win for this account"
+	outputs := "`output` may be a list of such sections, each with a stream of its own: a record goes to each; `WXENRICH_OUTPUT_1_FORMAT` is the second one's format"
 	tag, from, to, brackets, comma := "doc", "at least ", "at most ", " (%s)", ", "
 	if lang == "zh" {
 		head, same = "| 键 | 默认值 | 含义 |", "与同名段落的键相同，仅对该账号生效并优先"
+		outputs = "`output` 可以是多个此类段落的列表，各用自己的流：每条记录写入每个输出；`WXENRICH_OUTPUT_1_FORMAT` 是第二个输出的格式"
 		tag, from, to, brackets, comma = "zh", "不小于 ", "不大于 ", "（%s）", "，"
 	}
 	var b strings.Builder
@@ -57,6 +59,9 @@ func Table(lang string) string {
 				}
 			}
 			row(strings.Join(overrides, "`, `"), "", same)
+		case c.key == "output":
+			leaves(c.value.Index(0), c.key, add)
+			row("output[]", "", outputs)
 		case section(c.value):
 			leaves(c.value, c.key, add)
 		default:

@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"fmt"
+	"iter"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wxenrich/wxenrich/events"
+)
+
+// Output is a place for records and how they look there. A lane may have
+// several, so that two formats, or two versions of the schema, run side by
+// side: an event then has a record in each, or one dead letter. Each has a
+// stream of its own, for a record's message id is the same in all.
+type Output struct {
+	Subject     events.Template // default wx.profiles.{appid}
+	Format      events.Format   // default msgpack
+	Keep        *events.Keep    // what of a record is stored; default nil, everything
+	CloudEvents bool            // records are CloudEvents in binary mode as well; default false
+}
+
+// MaxOutputs is how many outputs a lane may have.
+const MaxOutputs = 8
+
+// outputSet is a set of a lane's outputs: bit i is that of Config.Outputs[i].
+type outputSet uint8
+
+func onlyOutput(i int) outputSet { return 1 << i }
+
+// allOutputs is those that the account has.
+func (c *Config) allOutputs() outputSet { return 1<<len(c.Outputs) - 1 }
+
+func (s outputSet) has(of outputSet) bool { return s&of == of }
+
+// each yields the outputs of the set one by one.
+func (s outputSet) each() iter.Seq[outputSet] {
+	return func(yield func(outputSet) bool) {
+		for ; s != 0; s &= s - 1 {
+			if !yield(s & -s) {
+				return
+			}
+		}
+	}
+}
+
+// spread makes of each answer as many as there are messages.
+func spread(answers []answer) []answer {
+	for _, a := range answers {
+		answers = append(answers, a.also...)
+	}
+	return answers
+}
+
+// record is the message that holds r at an output.
+func (o *Output) record(r *events.Record) (*nats.Msg, error) {
+	e := &r.Event
+	subject := o.Subject.Expand(events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
+	if o.Keep != nil {
+		kept := *r
+		o.Keep.Apply(&kept)
+		r = &kept
+	}
+	msg, err := r.Msg(subject, o.Format)
+	if err == nil && o.CloudEvents {
+		r.AddCloudEvent(msg, o.Format)
+	}
+	return msg, err
+}
+
+// apart refuses two outputs in one stream: the second record of an event would
+// be dropped there as a repeat of the first.
+func (l *Lane) apart(places []place) error {
+	subjects := make(map[string]string, len(places))
+	for i, p := range places[:len(l.cfg.Outputs)] {
+		if i > 0 && subjects[p.stream] != "" {
+			return &Refusal{l.cfg.AppID,
+				fmt.Sprintf("%s and %s, of two outputs, are in one stream, %s", subjects[p.stream], p.subject, p.stream),
+				"give each output a stream of its own: the records of an event have the same message id"}
+		}
+		subjects[p.stream] = p.subject
+	}
+	return nil
+}

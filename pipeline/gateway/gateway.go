@@ -47,7 +47,7 @@ type Config struct {
 	Timeout     time.Duration // from a push's first byte to the answer; below WeChat's 5 s. Default 4.5 s
 	MaxBody     int64         // bytes. Default 256 KiB
 	MaxInFlight int           // pushes at a time; the rest is answered 503. Default 5,000
-	Rate        float64       // pushes a second that are taken; the rest is answered 429. 0 is unlimited
+	Rate        float64       // pushes a second that are taken for one account; the rest is answered 429. 0 is unlimited
 
 	// Spool, if there is one, takes pushes while JS does not; Run stores them
 	// later. The gateway does not close it.
@@ -79,7 +79,7 @@ type Gateway struct {
 	byID     map[string]*Account // by OriginalID
 	mux      *http.ServeMux
 	inFlight chan struct{}
-	limit    *rate.Limiter
+	limits   map[string]*rate.Limiter // by appid; none if Rate is 0
 	metrics  *metrics
 	tracer   trace.Tracer
 	quiet    quiet
@@ -120,11 +120,8 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, byAppID: make(map[string]*Account), byID: make(map[string]*Account),
-		inFlight: make(chan struct{}, cfg.MaxInFlight),
-		tracer:   cfg.Tracer.Tracer("github.com/wxenrich/wxenrich/pipeline/gateway"),
-	}
-	if cfg.Rate > 0 {
-		g.limit = rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate)))
+		inFlight: make(chan struct{}, cfg.MaxInFlight), limits: make(map[string]*rate.Limiter),
+		tracer: cfg.Tracer.Tracer("github.com/wxenrich/wxenrich/pipeline/gateway"),
 	}
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
@@ -135,6 +132,9 @@ func New(cfg Config) (*Gateway, error) {
 			return nil, fmt.Errorf("gateway: account %s is there twice", a.Receiver.AppID())
 		}
 		g.byAppID[a.Receiver.AppID()] = a
+		if cfg.Rate > 0 {
+			g.limits[a.Receiver.AppID()] = rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate)))
+		}
 		if a.OriginalID != "" {
 			if g.byID[a.OriginalID] != nil {
 				return nil, fmt.Errorf("gateway: two accounts have the original id %s", a.OriginalID)

@@ -157,6 +157,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestRateOfEachAccount: one that is busy leaves the other its own.
+func TestRateOfEachAccount(t *testing.T) {
+	t.Parallel()
+	const appid2, gh2 = "wxfedcba9876543210", "gh_000000000002"
+	w := newWorld(t, func(c *gateway.Config) {
+		c.Accounts, c.Rate = append(c.Accounts, account(t, appid2, gh2)), 1e-9
+	})
+	for i, want := range []answer{success, {429, "rate"}} {
+		for id, to := range map[string]string{appid: gh, appid2: gh2} {
+			if got := w.send(pusher(t, id, push.SafeMode), "/wechat/"+id, event(to, openid, "subscribe", i)); got != want {
+				t.Errorf("push %d of %s: %+v, want %+v", i, id, got, want)
+			}
+		}
+	}
+}
+
 func stale(w *world, p *push.Pusher) answer {
 	values, body, err := p.Push([]byte(event(gh, openid, "subscribe", 1)), time.Now().Add(-6*time.Minute))
 	if err != nil {

@@ -58,8 +58,8 @@ func (g *Gateway) push(w http.ResponseWriter, r *http.Request) {
 	defer span.End()
 
 	a, m, err := g.read(w, r, began)
-	if err == nil && g.limit != nil && !g.limit.Allow() {
-		err = refuse(tooMany, "more than %g pushes a second", g.cfg.Rate)
+	if err == nil && !g.allow(m.AppID) {
+		err = refuse(tooMany, "more than %g pushes a second for the account", g.cfg.Rate)
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
@@ -81,6 +81,13 @@ func (g *Gateway) push(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, push.Success) // an error: WeChat is gone, and will send it again
+}
+
+// allow reports whether an account's rate has room for a push. Only what is
+// signed counts, so nobody but WeChat can use it up.
+func (g *Gateway) allow(appid string) bool {
+	limit := g.limits[appid]
+	return limit == nil || limit.Allow()
 }
 
 // read bounds, parses and checks a push. The account is returned with an error

@@ -31,7 +31,8 @@
 //
 // The signature of a plain push does not cover the body: whoever sees one can
 // send another body with it, so of a timestamp and nonce only the first body is
-// taken. Give the account an EncodingAESKey and safe mode, and refuse the rest
+// taken; that of an encrypted push, which has such a signature too, is the first.
+// Give the account an EncodingAESKey and safe mode, and refuse the rest
 // with Config.EncryptedOnly. Timestamps older than Config.MaxSkew are refused.
 // A copy of a push that is younger passes, as WeChat's own repeat has to: both
 // have one [Message.ID].

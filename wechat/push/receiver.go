@@ -102,6 +102,9 @@ func (r *Receiver) Open(q Query, e *Envelope, now time.Time) (*Message, error) {
 			return nil, err
 		}
 		m.Encrypted = true
+		if signed(q.Signature, r.cfg.Token, q.Timestamp, q.Nonce) {
+			r.guard.first(q.Signature, e.body, now) // nobody else's body comes under it, in clear
+		}
 	} else if err := r.plain(q, e, now); err != nil {
 		return nil, err
 	}

@@ -170,6 +170,26 @@ func TestPlainReplay(t *testing.T) {
 	}
 }
 
+// A push that is encrypted carries the signature of a plain one too: whoever has
+// seen its query cannot send a body in clear with that.
+func TestPlainAfterEncrypted(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []push.Mode{push.CompatibleMode, push.SafeMode} {
+		r, p := receiver(t, sampleConfig(t)), pusher(t, mode)
+		values, body, err := p.Push([]byte(follow(somebody, "")), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := receive(t, r, values, body); err != nil {
+				t.Error(err)
+			}
+		}
+		_, err = receive(t, r, values, []byte(follow("oFORGEDbmjrPTlm6_2sgVt7hMZOP", "")))
+		refused(t, err, push.Replayed)
+	}
+}
+
 // In compatible mode only Encrypt is signed: what is beside it counts for nothing.
 func TestCompatibleTrustsEncryptOnly(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type Gateway struct {
 	MaxSkew     Duration `yaml:"max_skew" default:"5m" min:"1s" max:"1h" doc:"how far a push's timestamp may be from the clock; at most half of input.duplicates, so that an old copy is never a new event" zh:"推送时间戳与本机时钟允许的偏差；不超过 input.duplicates 的一半，重放的推送就不会成为新事件"`
 	MaxBody     Size     `yaml:"max_body" default:"256KiB" min:"1KiB" max:"512KiB" doc:"size of a push" zh:"推送的大小上限"`
 	MaxInFlight int      `yaml:"max_in_flight" default:"5000" min:"1" doc:"pushes that may wait for their stream at a time" zh:"同时等待写入的推送数上限"`
-	Rate        float64  `yaml:"rate" default:"0" min:"0" doc:"signed pushes a second at most; WeChat sends the rest again, three times in all; 0 is unlimited" zh:"每秒接收的（签名正确的）推送上限，其余由微信重试，总共三次；0 表示不限"`
+	Rate        float64  `yaml:"rate" default:"0" min:"0" doc:"signed pushes a second at most, of each account; WeChat sends the rest again, three times in all; 0 is unlimited" zh:"每个账号每秒接收的（签名正确的）推送上限，其余由微信重试，总共三次；0 表示不限"`
 	HTTPListen  string   `yaml:"http_listen" default:"127.0.0.1:9465" doc:"address of the gateway's own /livez, /readyz and /metrics; empty for none" zh:"网关自己的 /livez、/readyz、/metrics 的地址，留空则关闭"`
 }
 

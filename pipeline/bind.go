@@ -82,6 +82,7 @@ func (l *loop) bindTo(b binding) {
 	if !b.born.Equal(l.born) {
 		l.tide = tide{born: b.born, risen: l.risen, rising: l.rising, unmarked: l.unmarked}
 	}
+	l.holdAtMost(l.consumer.CachedInfo().Config.MaxAckPending)
 	l.upTo = b.upTo
 	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)

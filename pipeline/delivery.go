@@ -102,6 +102,7 @@ func (d *delivery) handBack() { _ = d.msg.Nak() }
 type hand struct {
 	head, tail *delivery
 	n          int
+	bytes      int // of their payloads
 }
 
 func (h *hand) add(d *delivery, now time.Time) {
@@ -114,6 +115,7 @@ func (h *hand) add(d *delivery, now time.Time) {
 	}
 	h.tail = d
 	h.n++
+	h.bytes += len(d.msg.Data())
 }
 
 func (h *hand) remove(d *delivery) {
@@ -129,6 +131,7 @@ func (h *hand) remove(d *delivery) {
 	}
 	d.held, d.prev, d.next = false, nil, nil
 	h.n--
+	h.bytes -= len(d.msg.Data())
 }
 
 // beat tells the server of every delivery it has not heard of since before

@@ -79,7 +79,7 @@ func (l *loop) fit() int { return l.share.Size(l.size) }
 
 // closes reports whether the open batch is to be looked up now.
 func (l *loop) closes(now, since time.Time) bool {
-	stuck := l.hand.n >= l.cfg.inHand() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
+	stuck := l.handsFull() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
 	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() || l.ended && l.tap == nil {
 		return true
 	}
@@ -94,6 +94,9 @@ func (l *loop) closes(now, since time.Time) bool {
 func (l *loop) closesAt(now, since time.Time) time.Time {
 	if l.backlog || l.task != nil {
 		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)
+		if l.calls > 0 && l.hand.n >= l.cfg.inHand() {
+			quiet = long // we have all that we may have, and shall have more when a call ends
+		}
 		if gap := l.rate.Gap(); gap > 0 {
 			quiet, long = quiet.Add(2*gap), long.Add(time.Duration(l.fit())*gap)
 		}

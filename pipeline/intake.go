@@ -17,7 +17,7 @@ func (l *loop) incoming() <-chan []*delivery {
 // crowded reports whether the lane has enough to do: every call is busy and
 // the next batch is full.
 func (l *loop) crowded() bool {
-	return l.batch.Len() >= l.size || l.hand.n >= l.cfg.inHand() || !l.rate.Ready(time.Now())
+	return l.batch.Len() >= l.size || l.handsFull() || !l.rate.Ready(time.Now())
 }
 
 // turnTap opens or closes the pull. It closes one that nobody has read for a

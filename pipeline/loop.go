@@ -29,6 +29,7 @@ type loop struct {
 
 	// What is in hand. A delivery is in one of the lists or with a group.
 	hand    hand        // all that is not settled or handed back
+	most    int         // that it may be, whoever it is for
 	plain   []*delivery // those whose answer needs no look-up
 	batch   *batch.Batcher[key, *delivery, notes]
 	ready   [][]*item   // groups to look up as they stand

@@ -37,6 +37,33 @@ func TestBacklogAsksForNobodyTwice(t *testing.T) {
 	}
 }
 
+// Whatever the order in which people come, and however slow WeChat is, each is
+// asked for once, in calls that are full.
+func TestBacklogOfAnyOrder(t *testing.T) {
+	const people = 600 / min(scale, 2)
+	for name, tc := range map[string]struct {
+		each int // events of a person
+		who  func(i int) int
+		took time.Duration // a call
+	}{
+		"ten in a row":         {10, func(i int) int { return i / 10 }, 60 * time.Millisecond},
+		"ten in a row, slowly": {10, func(i int) int { return i / 10 }, 3 * time.Second},
+		"in rounds":            {4, func(i int) int { return i % people }, 60 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				n := people * tc.each
+				w.publish(n, func(i int) []byte { return w.openid(tc.who(i)) })
+				lane := w.start(lifelike(), remember(16<<20))
+				w.unionids(w.answers(n))
+				if c := lane.Stats().Counts(); c.Calls > people/100*105/100+1 { // the first one and the last may not be full
+					t.Errorf("%d calls for %d people", c.Calls, people)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(tc.took)))
+		})
+	}
+}
+
 // TestRecentIsNeverOlderThanItsEvent changes a person between two events: the
 // second must not be answered with what was looked up before it.
 func TestRecentIsNeverOlderThanItsEvent(t *testing.T) {

@@ -16,14 +16,16 @@ type Item[K comparable, V, S any] struct {
 
 	parked []V // came while the item was taken
 	taken  bool
+	shared int // of all who came: those who found somebody waiting
 }
 
 // A Batcher holds items in two states: open, waiting to be taken, and taken,
 // being looked up. A key is in at most one item, so that one person is never
 // asked twice at once. It is not safe for concurrent use.
 type Batcher[K comparable, V, S any] struct {
-	items map[K]*Item[K, V, S]
-	open  queue[*Item[K, V, S]]
+	items  map[K]*Item[K, V, S]
+	open   queue[*Item[K, V, S]]
+	shared int
 }
 
 // New makes an empty Batcher.
@@ -42,6 +44,10 @@ func (b *Batcher[K, V, S]) Oldest() (time.Time, bool) {
 	return b.open.front().Since, true
 }
 
+// Shared is how many of those who wait take no place in a call, because somebody
+// waited for their key before them.
+func (b *Batcher[K, V, S]) Shared() int { return b.shared }
+
 // Add puts v among those who wait for key k. If k is being looked up, v waits
 // for that to end: see Done.
 func (b *Batcher[K, V, S]) Add(now time.Time, k K, v V) {
@@ -51,11 +57,14 @@ func (b *Batcher[K, V, S]) Add(now time.Time, k K, v V) {
 		it = &Item[K, V, S]{Key: k, Since: now, Waiters: []V{v}}
 		b.items[k] = it
 		b.open.pushBack(it)
+		return
 	case it.taken:
 		it.parked = append(it.parked, v)
 	default:
 		it.Waiters = append(it.Waiters, v)
 	}
+	it.shared++
+	b.shared++
 }
 
 // Alone makes an item for v and takes it at once. It returns nil if somebody
@@ -91,7 +100,7 @@ func (b *Batcher[K, V, S]) Take(n int) []*Item[K, V, S] {
 // Done forgets a taken item whose waiters have their answer. It returns those
 // who came in the meantime: the answer may be older than they are.
 func (b *Batcher[K, V, S]) Done(it *Item[K, V, S]) []V {
-	delete(b.items, it.Key)
+	b.forget(it)
 	return it.parked
 }
 
@@ -106,8 +115,13 @@ func (b *Batcher[K, V, S]) Return(it *Item[K, V, S]) {
 
 // Drop forgets a taken item, and gives back all who waited for it.
 func (b *Batcher[K, V, S]) Drop(it *Item[K, V, S]) []V {
-	delete(b.items, it.Key)
+	b.forget(it)
 	return append(it.Waiters, it.parked...)
+}
+
+func (b *Batcher[K, V, S]) forget(it *Item[K, V, S]) {
+	delete(b.items, it.Key)
+	b.shared -= it.shared
 }
 
 // Flush forgets every open item, and gives back all who waited.

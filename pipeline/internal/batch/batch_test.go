@@ -38,6 +38,35 @@ func TestSameKeyIsOneItem(t *testing.T) {
 	}
 }
 
+func TestSharedCountsWhoTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	b := batch.New[string, int, struct{}]()
+	want := func(n int, after string) {
+		t.Helper()
+		if b.Shared() != n {
+			t.Errorf("Shared() = %d after %s, want %d", b.Shared(), after, n)
+		}
+	}
+	for i, k := range []string{"a", "a", "a", "b", "b", "c"} {
+		b.Add(at(i), k, i)
+	}
+	want(3, "three for a and two for b")
+	taken := b.Take(2)
+	b.Add(at(7), "a", 7)
+	want(4, "one more for a, in flight")
+	for _, v := range b.Done(taken[0]) {
+		b.Add(at(8), "a", v)
+	}
+	want(1, "a is done, and who came meanwhile is first")
+	b.Return(taken[1])
+	want(1, "b is back")
+	b.Drop(b.Take(1)[0])
+	want(0, "b is dropped")
+	if b.Flush(); b.Shared() != 0 {
+		t.Errorf("Shared() = %d of nobody", b.Shared())
+	}
+}
+
 func TestOldestIsTheFirstItemsTime(t *testing.T) {
 	t.Parallel()
 	b := batch.New[string, int, struct{}]()

@@ -24,6 +24,7 @@ type notes struct {
 	rechecked bool  // seemed not to follow, and was asked again
 
 	doubted uint64   // how many calls had begun when a call with it first led to it alone
+	lonely  int      // refused alone so often while nobody could tell whose fault it is
 	charge  *charge  // refused alone, and only the proof of it is missing
 	strange *trouble // since a call with it first failed for good, with a code that names nobody
 }

@@ -61,6 +61,9 @@ func (h *Hold) due() (time.Time, bool) {
 	return h.Until, !h.Until.IsZero()
 }
 
+// detailNobodyWorked is all that is known of an account of which nobody has.
+const detailNobodyWorked = "every openid asked so far is refused"
+
 // What to do about a hold where it depends on more than the class.
 const (
 	hintNobodyWorked = "check that appid, secret and the events' openids are of one account; canary_openid, one that is known to work, settles it"
@@ -114,7 +117,7 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 // wrongAccount is the hold of an account of which nobody has ever worked.
 func (l *Lane) wrongAccount() *Hold {
 	return &Hold{
-		Reason: HoldWrongAccount, Code: 40003, Detail: "every openid asked so far is refused", Since: time.Now(),
+		Reason: HoldWrongAccount, Code: 40003, Detail: detailNobodyWorked, Since: time.Now(),
 		Hint: hintNobodyWorked,
 	}
 }

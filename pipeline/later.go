@@ -12,8 +12,8 @@ type delayed struct {
 	lone bool // by itself: it was refused, and others must not suffer if it is again
 }
 
-// loneRetry is the wait before somebody is asked again who was refused while
-// nobody else has worked.
+// loneRetry is the first wait before somebody is asked again who was refused
+// while nobody else has worked; each one after it is twice as long.
 const loneRetry = time.Minute
 
 // delay puts an item off.

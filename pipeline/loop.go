@@ -215,7 +215,7 @@ func (l *loop) settled(o outcome) {
 		l.delay(now.Add(l.cfg.Recheck), it, false)
 	}
 	for _, it := range o.doubt {
-		wait := loneRetry
+		wait := loneRetry << max(0, it.State.lonely-1)
 		if it.State.charge != nil {
 			wait = proofWait
 		}

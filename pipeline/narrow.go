@@ -75,7 +75,7 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 		switch e := failure(failed); {
 		case proven:
 		case failed == nil: // nobody else is here to be asked
-			o.doubt = append(o.doubt, it)
+			l.leaveAlone(c, it, err, o)
 			return
 		default: // it stops, or cannot be told now
 			it.State.doubted = 0
@@ -100,6 +100,23 @@ func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outc
 	calls, _ := l.proof.numbers()
 	it.State.charge = &charge{err: err, asked: last, refused: calls}
 	o.doubt = append(o.doubt, it)
+}
+
+// loneTries is how often somebody is refused, while nobody of the account has
+// worked and nobody else waits, until it is taken for the account's.
+const loneTries = 3
+
+// leaveAlone puts off a person who was refused while nobody else is here to tell
+// whose fault that is. More events may tell, but not for ever: a first event
+// with the wrong token would be asked for day after day, and nobody would hear.
+func (l *Lane) leaveAlone(c contexts, it *item, err error, o *outcome) {
+	if it.State.lonely++; it.State.lonely < loneTries {
+		o.doubt = append(o.doubt, it)
+		return
+	}
+	words := l.whose(c)
+	defer words.end()
+	o.back, o.hold = append(o.back, it), l.foreign(err, words)
 }
 
 // refused reports whether somebody in the call was refused.

@@ -1,8 +1,8 @@
 package pipeline
 
 import (
-	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/wxenrich/wxenrich/wechat"
@@ -51,9 +51,10 @@ func (l *Lane) enter(c contexts, o *outcome) (strange int, leave func(), ok bool
 }
 
 // strangeAfter is how many halves are split off before strangers are asked for.
-// By then one is answered more often than not, if anybody is; and if it is a
-// stranger, the last refusal has its proof beforehand, and is not repeated.
-const strangeAfter = 2
+// One of two is answered as a rule, if anybody is. A second half would make
+// that three of four, but with the wrong token it is one call more that has to
+// be waited for until that is known.
+const strangeAfter = 1
 
 // acquainted reports whether somebody of the account works.
 func (l *Lane) acquainted(c contexts, o *outcome) bool {
@@ -112,51 +113,68 @@ const scoutPause = 100 * time.Millisecond
 
 // acquaint asks for a few of those whom a split has left unknown, each alone,
 // until one of them is answered. If none is, that takes far fewer calls than
-// splitting group after group, and the account works for nobody.
+// splitting group after group, and the account works for nobody. The first is
+// asked for before the others, who are asked for at the same time: nearly
+// always one of two is enough, and else every second of waiting is another in
+// which nobody knows that the account is the wrong one.
 func (l *Lane) acquaint(c contexts, o *outcome) (proven bool, failed error) {
-	for n := range min(strangers, len(o.back)) {
-		i := n + int(l.rand()*float64(len(o.back)-n))
-		o.back[n], o.back[i] = o.back[i], o.back[n] // not again
-		alone := []*item{o.back[n]}
-		users, began, err := l.batchGet(c, alone)
-		switch {
-		case err == nil:
-			o.back = slices.Delete(o.back, n, n+1)
-			l.finish(c, alone, users, began, o)
-			return true, nil
-		case !refused(err):
-			return false, err
+	people := l.anyOf(o.back, strangers)
+	if len(people) == 0 {
+		return false, nil
+	}
+	words := l.whose(c)
+	defer words.end()
+	for n := 1; len(people) > 0; n = min(l.cfg.Concurrency, len(people)) {
+		if proven, failed = l.introduce(c, people[:n], o); proven || !refused(failed) {
+			return proven, failed
 		}
-		failed = err
+		people = people[n:]
 	}
-	if failed != nil {
-		l.proof.lose(failed)
-		o.hold = l.holdFor(failure(failed))
-		o.hold.Detail, o.hold.Hint = l.whose(c)
-	}
+	l.proof.lose(failed)
+	o.hold = l.foreign(failed, words)
 	return false, failed
 }
 
-// whose asks WeChat for somebody who follows the account of the token, to say
-// more of a hold for which nobody could be found who works. It cannot tell bad
-// openids from a wrong account, since with the token of another account it
-// names that one's people. But it tells both from a service that refuses all.
-// So nothing is concluded from it but words, and it counts as nobody's proof.
-func (l *Lane) whose(c contexts) (detail, hint string) {
-	detail, hint = "every openid asked so far is refused", hintNobodyWorked
-	page, err := l.wechat.Followers(c.abort, "") // which has a quota of its own
-	if err != nil || len(page.OpenIDs) == 0 {
-		return detail, hint
+// anyOf is a random choice of n items, or all if they are fewer.
+func (l *Lane) anyOf(items []*item, n int) []*item {
+	some := slices.Clone(items)
+	n = min(n, len(some))
+	for i := range n {
+		j := i + int(l.rand()*float64(len(some)-i))
+		some[i], some[j] = some[j], some[i]
 	}
-	err = l.send(c, 1, func(ctx context.Context, _ time.Time) error {
-		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: page.OpenIDs[0], Lang: l.cfg.Lang}})
-		return err
-	})
-	switch {
-	case err == nil:
-		return "every openid asked so far is refused, but a follower of the token's account is answered", hintOthersWork
-	case refused(err):
-		return "every openid is refused, even of somebody whom user/get lists as a follower", hintNobodyAtAll
+	return some[:n]
+}
+
+// introduce asks for people who are in o.back, each alone and all at once, and
+// answers those who are answered. If nobody is it returns why not.
+func (l *Lane) introduce(c contexts, people []*item, o *outcome) (proven bool, failed error) {
+	type reply struct {
+		users []wechat.User
+		began moment
+		err   error
 	}
-	return detail, hint
+	replies := make([]reply, len(people))
+	var asking sync.WaitGroup
+	for i := range people {
+		asking.Go(func() {
+			r := &replies[i]
+			r.users, r.began, r.err = l.batchGet(c, people[i:i+1])
+		})
+	}
+	asking.Wait()
+	for i, r := range replies {
+		switch {
+		case r.err == nil:
+			proven = true
+			o.back = slices.DeleteFunc(o.back, func(it *item) bool { return it == people[i] })
+			l.finish(c, people[i:i+1], r.users, r.began, o)
+		case failed == nil || refused(failed): // what is the account's own goes before a refusal
+			failed = r.err
+		}
+	}
+	if proven {
+		return true, nil
+	}
+	return false, failed
 }

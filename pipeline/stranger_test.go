@@ -60,11 +60,14 @@ func TestWrongAccountFromAColdStart(t *testing.T) {
 		replicas int
 		canary   bool
 		hint     string
+		latency  wechattest.Latency
 	}{
-		"one replica":             {1, false, "the token is of another account"},
-		"three replicas":          {3, false, ""}, // the others hear of it before they have the words
-		"somebody is known":       {1, true, "known to work is refused"},
-		"known to three replicas": {3, true, "known to work is refused"},
+		"one replica":             {1, false, "the token is of another account", usual},
+		"three replicas":          {3, false, "", usual}, // the others hear of it before they have the words
+		"slowly":                  {1, false, "the token is of another account", wechattest.Constant(300 * time.Millisecond)},
+		"three replicas, slowly":  {3, false, "", wechattest.Constant(300 * time.Millisecond)},
+		"somebody is known":       {1, true, "known to work is refused", usual},
+		"known to three replicas": {3, true, "known to work is refused", usual},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
@@ -118,9 +121,72 @@ func TestWrongAccountFromAColdStart(t *testing.T) {
 				if got := count(w.answers(n)); got["following"] != n {
 					t.Errorf("answers: %v", got)
 				}
-			}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+			}, wechattest.WithSeed(1), wechattest.WithLatency(tc.latency))
 		})
 	}
+}
+
+// usual is how long a call takes.
+var usual = wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)
+
+// A first event alone cannot tell whose fault its refusal is, and no other comes
+// that could: in the end somebody has to hear of it.
+func TestLoneEventsOfAWrongAccount(t *testing.T) {
+	for name, tc := range map[string]struct {
+		replicas, events int
+		most             int // calls in four hours: three for an event, and those of a probe every 15 minutes
+	}{
+		"one":                   {1, 1, 5 + 4*4 + 4},
+		"two on three replicas": {3, 2, 10 + 2*(4*4+4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				account, tokens, deps := w.either()
+				kv := w.bucket()
+				lanes := make([]*running, tc.replicas)
+				for i := range lanes {
+					lanes[i] = w.start(lifelike(), w.board(kv), deps)
+				}
+				for range tc.events {
+					w.publish(1, func(int) []byte { return w.openid(w.held("WX_EVENTS")) })
+					time.Sleep(10 * time.Second)
+				}
+				time.Sleep(5 * time.Minute)
+				for _, lane := range lanes {
+					w.wantHold(lane, pipeline.HoldWrongAccount, 40003)
+				}
+				time.Sleep(4 * time.Hour)
+				if calls := callsTo(account); calls > tc.most {
+					t.Errorf("%d calls in four hours, want %d at most", calls, tc.most)
+				} else {
+					t.Logf("%d calls in four hours", calls)
+				}
+				tokens.mended.Store(true)
+				if got := count(w.answers(tc.events)); got["following"] != tc.events {
+					t.Errorf("answers: %v", got)
+				}
+			}, wechattest.WithSeed(1), wechattest.WithLatency(usual))
+		})
+	}
+}
+
+// A first event that is bad holds an account that works; the next one ends that.
+func TestHoldOfALoneBadOpenID(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		lane := w.start(lifelike(), w.board(w.bucket()))
+		w.publish(1, func(int) []byte { return []byte(w.acc.BadOpenID(1)) })
+		time.Sleep(5 * time.Minute)
+		w.wantHold(lane, pipeline.HoldWrongAccount, 40003)
+		w.publish(1, w.openid)
+		began := time.Now()
+		if got := count(w.answers(2)); got["following"] != 1 || got["rejected"] != 1 {
+			t.Errorf("answers: %v", got)
+		}
+		if took := time.Since(began); took > 20*time.Minute {
+			t.Errorf("held for %v after somebody came who works", took)
+		}
+		w.wantHold(lane, "", 0)
+	})
 }
 
 // A token of another account may also come while the account works, and then
@@ -154,7 +220,7 @@ func TestWrongAccountInMidRun(t *testing.T) {
 				if got := count(w.answers(n)); got["following"] != n {
 					t.Errorf("answers: %v", got)
 				}
-			}, wechattest.WithSeed(1), wechattest.WithLatency(wechattest.LogNormal(60*time.Millisecond, 152*time.Millisecond)))
+			}, wechattest.WithSeed(1), wechattest.WithLatency(usual))
 		})
 	}
 }

@@ -89,7 +89,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
 		board: d.Board, renewed: d.Renewed, hint: d.TokenHint,
 		decoder:  events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
-		throttle: newThrottle(cfg.Rate),
+		throttle: newThrottle(cfg.Rate, cfg.Concurrency),
 		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
 		room:     newRoom(cfg.Concurrency),
 		scouting: make(chan struct{}, 1),

@@ -146,7 +146,9 @@ func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.T
 	if ok && c.probe {
 		l.budget.force(cost)
 	} else if ok {
-		began, ok = l.grant(c.stop, cost)
+		if began, ok = l.grant(c.stop, cost); !ok {
+			l.throttle.leave()
+		}
 	}
 	if !ok {
 		return errStopped

@@ -18,12 +18,12 @@ const (
 	strangers = 5
 )
 
-// concurrency is how many calls may be in flight.
+// concurrency is how many groups may be looked up at once.
 func (l *loop) concurrency() int {
 	if l.proof.known() == "" {
 		return min(strangerCalls, l.cfg.Concurrency)
 	}
-	return l.cfg.Concurrency
+	return l.throttle.atOnce()
 }
 
 // enter stands between a refused group and its splitting while nobody of the

@@ -10,18 +10,31 @@ import (
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// throttle lets a lane's calls begin: all of them, retries and probes too.
+// throttle lets a lane's calls begin: all of them, retries and probes too. Each
+// that has begun is to be told of by heed, or given up by leave.
 type throttle struct {
 	turn chan struct{} // one slot: whoever has it is next
 	live atomic.Int64  // live calls that wait
 
-	mu   sync.Mutex
-	pace *pace.Throttle
+	ended chan struct{} // a call has
+
+	mu       sync.Mutex
+	pace     *pace.Throttle
+	width    *pace.Width
+	inFlight int
 }
 
-func newThrottle(perSecond float64) *throttle {
-	return &throttle{turn: make(chan struct{}, 1), pace: pace.NewThrottle(perSecond)}
+// newThrottle bounds calls a second, 0 for none, and calls at once while WeChat
+// is overloaded.
+func newThrottle(perSecond float64, atOnce int) *throttle {
+	return &throttle{
+		turn: make(chan struct{}, 1), ended: make(chan struct{}, 1),
+		pace: pace.NewThrottle(perSecond), width: pace.NewWidth(atOnce),
+	}
 }
+
+// whole is the wait of a call for which there is no room before another ends.
+const whole = time.Duration(-1)
 
 // wait returns when a call may begin, and the time; false if ctx ended first.
 func (t *throttle) wait(ctx context.Context) (began time.Time, ok bool) {
@@ -39,7 +52,11 @@ func (t *throttle) wait(ctx context.Context) (began time.Time, ok bool) {
 		if wait == 0 {
 			return now, true
 		}
-		sleep(ctx, wait)
+		if wait == whole {
+			pause(ctx, time.Time{}, t.ended)
+		} else {
+			sleep(ctx, wait)
+		}
 	}
 	return time.Time{}, false
 }
@@ -57,8 +74,11 @@ func (t *throttle) waitBelow(ctx context.Context) (began time.Time, ok bool) {
 			case t.turn <- struct{}{}:
 				began, wait = t.take(time.Now())
 				<-t.turn
-				if wait == 0 {
+				switch wait {
+				case 0:
 					return began, true
+				case whole:
+					wait = bulkLook
 				}
 			default:
 			}
@@ -80,7 +100,21 @@ func (t *throttle) take(waiting time.Time) (now time.Time, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now = time.Now()
-	return now, t.pace.Take(waiting, now)
+	if t.width.Full(t.inFlight) {
+		return now, whole
+	}
+	if wait = t.pace.Take(waiting, now); wait == 0 {
+		t.inFlight++
+	}
+	return now, wait
+}
+
+// leave makes room for another call.
+func (t *throttle) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight--
+	wake(t.ended)
 }
 
 // The spans over which refused calls were too many. A limit a minute is one; an
@@ -98,12 +132,14 @@ const fastReject = 561
 // its minute, no call begins before the next one; jitter in [0, 1) keeps
 // replicas from coming back together.
 func (t *throttle) heed(began time.Time, err error, jitter float64) {
+	t.leave()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	switch e := failure(err); {
 	case err == nil:
 		t.pace.Succeeded(began, now)
+		t.width.Succeeded(began, now)
 	case e == nil:
 	case e.Class == wechat.MinuteLimit:
 		if t.pace.Refused(began, now, minuteSpan) {
@@ -112,6 +148,7 @@ func (t *throttle) heed(began time.Time, err error, jitter float64) {
 		}
 	case e.Status == fastReject:
 		t.pace.Refused(began, now, overloadSpan)
+		t.width.Refused(began, now)
 	}
 }
 
@@ -121,6 +158,13 @@ func (t *throttle) slowStart() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pace.SlowStart(time.Now())
+}
+
+// atOnce is how many calls may be in flight.
+func (t *throttle) atOnce() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.width.Limit()
 }
 
 // limit is the rate in effect, in calls a second; 0 if there is none.

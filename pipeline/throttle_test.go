@@ -1,10 +1,13 @@
 package pipeline_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/wechat"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -87,6 +90,48 @@ func TestOverloadHalvesTheRate(t *testing.T) {
 		}
 		w.answers(1200)
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+// atOnce counts the calls in flight.
+type atOnce struct {
+	pipeline.Directory
+	now, most atomic.Int64
+}
+
+func (a *atOnce) BatchGet(ctx context.Context, qs []wechat.Query) ([]wechat.User, error) {
+	a.most.Store(max(a.most.Load(), a.now.Add(1)))
+	defer a.now.Add(-1)
+	return a.Directory.BatchGet(ctx, qs)
+}
+
+// Under an overload calls take longer, so that half the rate alone may be as
+// many at once as before.
+func TestOverloadHalvesTheCallsInFlight(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		cfg := lifelike()
+		cfg.BatchSize, cfg.Concurrency = 2, 16
+		w.publish(600, w.openid)
+		dir := &atOnce{Directory: w.client(appid, secret)}
+		w.start(cfg, func(d *pipeline.Deps) { d.WeChat = dir })
+		time.Sleep(3 * time.Second)
+		if n := dir.most.Load(); n != 16 {
+			t.Errorf("%d calls at once before, want 16", n)
+		}
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Times: 16, Do: wechattest.Action{Status: 561}})
+		time.Sleep(time.Second) // all have been refused
+		slow := wechattest.Constant(2 * time.Second)
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Latency: &slow}})
+		dir.most.Store(0)
+		time.Sleep(2 * time.Second)
+		halved := dir.most.Load()
+		if halved < 8 || halved > 10 {
+			t.Errorf("%d calls at once, want half of 16, and one more in a second", halved)
+		}
+		time.Sleep(6 * time.Second)
+		if n := dir.most.Load(); n <= halved || n > 15 {
+			t.Errorf("%d calls at once six seconds later, want a little more than %d", n, halved)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(400*time.Millisecond)))
 }
 
 // A call that is made again waits for its turn like any other, however often it

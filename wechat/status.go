@@ -23,7 +23,7 @@ var statuses = []StatusRow{
 	// Not [Bug]: a gateway may dislike one request and take the next, because of
 	// its size (413) or of one openid in it, which halving finds.
 	{400, 499, Unknown, "refused by something in front of the API", "check api and any proxy between: a refusal of WeChat's own has an errcode"},
-	{561, 561, Transient, "FastReject, seen under overload", actNone},
+	{561, 561, Transient, "FastReject, seen under overload", "none: half the calls a second and half of those at once from then on, recovered bit by bit"},
 	{500, 999, Transient, "the server or a gateway failed", actNetwork},
 }
 

@@ -21,6 +21,7 @@ type Hold struct {
 	Since  time.Time `json:"since"`            // when it began
 	Until  time.Time `json:"until,omitzero"`   // when the account is tried next; zero: not before somebody says so
 	Probes int       `json:"probes"`           // how often it was tried since
+	Rest   Rest      `json:"rest,omitempty"`   // the longest wait between two tries
 	By     string    `json:"by"`               // the replica that met it, or the person who asked for it
 
 	Prober  string    `json:"prober,omitempty"` // the replica that tries the account now
@@ -39,12 +40,30 @@ const (
 	HoldManual       = "manual"
 )
 
-// Waits between probes. A person has to act, so there is no hurry; but once
-// they have, nobody wants to wait for a quarter of an hour twice.
+// firstProbe is the wait before an account on hold is tried for the first time;
+// each one after that is twice as long. A person has to act, so there is no
+// hurry; but once they have, nobody wants to wait for long twice.
+const firstProbe = time.Minute
+
+// Rest says how long the waits between probes get.
+type Rest string
+
+// How long they get.
 const (
-	firstProbe = time.Minute
-	lastProbe  = 15 * time.Minute
+	Usual   Rest = ""        // a quarter of an hour
+	Hourly  Rest = "hourly"  // what WeChat has to grant takes days rather than minutes
+	Minutes Rest = "minutes" // a list of addresses is mended in the console, and nothing tells us
 )
+
+func (r Rest) longest() time.Duration {
+	switch r {
+	case Hourly:
+		return time.Hour
+	case Minutes:
+		return 5 * time.Minute
+	}
+	return 15 * time.Minute
+}
 
 // probeLease is how long a replica has for a probe before another tries.
 const probeLease = time.Minute
@@ -101,8 +120,11 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 	case wechat.Operator:
 		h.Reason = HoldOperator
 		h.Hint = e.Advice()
+	case wechat.Permission:
+		h.Reason, h.Rest = HoldOperator, Hourly
+		h.Hint = e.Advice()
 	case wechat.Address:
-		h.Reason = HoldAddress
+		h.Reason, h.Rest = HoldAddress, Minutes
 		h.Hint = e.Advice()
 	default:
 		h.Reason = HoldBug
@@ -129,7 +151,7 @@ func (h *Hold) schedule(now time.Time, rand func() float64) {
 		// Not only a short-term limit in disguise: nothing more today.
 		h.Until = afterMidnight(now, rand)
 	} else {
-		wait := min(lastProbe, firstProbe<<min(h.Probes, 8))
+		wait := min(h.Rest.longest(), firstProbe<<min(h.Probes, 8))
 		h.Until = now.Add(wait + time.Duration(rand()*float64(wait/4)))
 	}
 	if wished.After(h.Until) {

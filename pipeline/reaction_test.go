@@ -49,8 +49,11 @@ var reactions = map[wechat.Class]reaction{
 	// then midnight.
 	wechat.DailyQuota: {outage: 10 * time.Hour, hold: pipeline.HoldDailyQuota, calls: 4 + 1, least: 6 * time.Hour, most: 6*time.Hour + 11*time.Minute},
 	wechat.Operator:   person(pipeline.HoldOperator),
-	wechat.Address:    person(pipeline.HoldAddress),
-	wechat.Bug:        person(pipeline.HoldBug),
+	// WeChat has to allow it: 1, 2, 4 minutes and so on, up to an hour.
+	wechat.Permission: {outage: 3 * time.Hour, hold: pipeline.HoldOperator, calls: 4 + 6 + 2, most: 75 * time.Minute},
+	// Another list, which nobody tells us of: up to five minutes.
+	wechat.Address: {outage: time.Hour, hold: pipeline.HoldAddress, calls: 4 + 14, most: 7 * time.Minute},
+	wechat.Bug:     person(pipeline.HoldBug),
 	// Five attempts for each of three batches and of the halves of two of them.
 	wechat.Unknown: {outage: time.Hour, hold: pipeline.HoldUnknown, calls: 3*5 + 4*5 + 7, most: 19 * time.Minute},
 }

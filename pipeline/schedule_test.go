@@ -19,6 +19,8 @@ func TestHoldSchedule(t *testing.T) {
 		{"operator, at first", Hold{Reason: HoldOperator}, noon.Add(time.Minute), noon.Add(2 * time.Minute)},
 		{"operator, third time", Hold{Reason: HoldOperator, Probes: 2}, noon.Add(4 * time.Minute), noon.Add(5 * time.Minute)},
 		{"operator, for a week", Hold{Reason: HoldOperator, Probes: 1000}, noon.Add(15 * time.Minute), noon.Add(19 * time.Minute)},
+		{"permission, for a week", Hold{Reason: HoldOperator, Rest: Hourly, Probes: 1000}, noon.Add(time.Hour), noon.Add(75 * time.Minute)},
+		{"address, for a week", Hold{Reason: HoldAddress, Rest: Minutes, Probes: 1000}, noon.Add(5 * time.Minute), noon.Add(7 * time.Minute)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ const (
 	MinuteLimit               // slow down until the next minute
 	DailyQuota                // nothing more today
 	Operator                  // a person has to change something: secret, permission, ban
+	Permission                // the account is not allowed, or banned: mended in days rather than minutes
 	Address                   // the caller's IP is refused: another machine may still be answered
 	Bug                       // our own request is malformed
 )
@@ -34,7 +35,8 @@ var classes = [...]struct{ name, reaction string }{
 	MinuteLimit:  {"minute_limit", "waits for the next minute, or as long as the server wishes, and asks again"},
 	DailyQuota:   {"daily_quota", "hold; one try after a minute, the next after midnight in Beijing"},
 	Operator:     {"operator", "hold at once; one try after 1, 2, 4, 8, then every 15 minutes, not before a known refusal ends"},
-	Address:      {"address", "hold of this replica only, tried like `operator`: another one may have an address that is allowed"},
+	Permission:   {"permission", "hold at once; one try after 1, 2, 4, 8, 16, 32, then every 60 minutes"},
+	Address:      {"address", "hold of this replica only; one try after 1, 2, 4, then every 5 minutes: another one may have an address that is allowed"},
 	Bug:          {"bug", "hold at once, tried like `operator`: the next request would be as malformed"},
 }
 

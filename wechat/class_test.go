@@ -43,7 +43,7 @@ func TestAdvice(t *testing.T) {
 		err  Error
 		want string
 	}{
-		"code":              {Error{Op: "user/info", Class: Operator, Code: 48001}, "verify the account, or check what kind of token is used"},
+		"code":              {Error{Op: "user/info", Class: Permission, Code: 48001}, "verify the account, or check what kind of token is used"},
 		"code of a token":   {Error{Op: "stable_token", Class: Operator, Code: 40001}, actSecret},
 		"address":           {Error{Op: "stable_token", Class: Address, Code: 40164}, "add the address in the message to the IP whitelist"},
 		"code nobody knows": {Error{Op: "user/info", Code: 12345}, "look the code up in WeChat's documents, with the request id"},

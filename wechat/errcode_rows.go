@@ -40,7 +40,7 @@ var rows = []Row{
 	{Any, 89503, Operator, "calling from this IP needs the administrator's confirmation", "the administrator confirms the request in WeChat", 10 * time.Minute},
 	{Any, 89506, Operator, "the administrator has refused this IP twice", "none for 24 hours, then ask the administrator", 24 * time.Hour},
 	{Any, 89507, Operator, "the administrator has refused this IP", "none for one hour, then ask the administrator", time.Hour},
-	{Any, 50004, Operator, "barred from the interface as a punishment", "read the notices in the console", 0},
+	{Any, 50004, Permission, "barred from the interface as a punishment", "read the notices in the console", 0},
 	{Any, 61024, Operator, "the account is bound to a platform and needs its component token", "use the platform's token", 0},
 
 	// People.
@@ -58,12 +58,12 @@ var rows = []Row{
 	{Any, 48006, Operator, "no clearing of quotas left this month", "wait for midnight in Beijing", 0},
 
 	// Permission.
-	{Any, 48001, Operator, "no permission for this interface", "verify the account, or check what kind of token is used", 0},
-	{Any, 48004, Operator, "interface banned", "read the notices in the console", 0},
-	{Any, 50001, Operator, "not authorised for this interface", "check the account's permissions in the console", 0},
-	{Any, 50002, Operator, "user or account limited", "read the notices in the console; if others are answered, errcodes: {data/50002: bad_openid} finds the person", 0},
-	{Any, 61003, Operator, "the account has not authorised the platform", actAuthorise, 0},
-	{Any, 61007, Operator, "the platform lacks the permission set", actAuthorise, 0},
+	{Any, 48001, Permission, "no permission for this interface", "verify the account, or check what kind of token is used", 0},
+	{Any, 48004, Permission, "interface banned", "read the notices in the console", 0},
+	{Any, 50001, Permission, "not authorised for this interface", "check the account's permissions in the console", 0},
+	{Any, 50002, Permission, "user or account limited", "read the notices in the console; if others are answered, errcodes: {data/50002: bad_openid} finds the person", 0},
+	{Any, 61003, Permission, "the account has not authorised the platform", actAuthorise, 0},
+	{Any, 61007, Permission, "the platform lacks the permission set", actAuthorise, 0},
 	{Any, 61016, Operator, "component account problem", actAuthorise, 0},
 	{Any, 61023, Operator, "refresh token invalid", actAuthorise, 0},
 

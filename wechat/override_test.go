@@ -39,13 +39,13 @@ func TestOverrides(t *testing.T) {
 // TestRowIsOfTheEffectiveClass holds what is shown to what is done.
 func TestRowIsOfTheEffectiveClass(t *testing.T) {
 	t.Parallel()
-	o := Overrides{{Any, 89507}: Transient, {Any, 12345}: Operator, {Any, 48001}: Operator}
+	o := Overrides{{Any, 89507}: Transient, {Any, 12345}: Operator, {Any, 48001}: Permission}
 	data := call{op: "user/info", kind: Data}
 	const ours = "the configuration says so (errcodes); what the code means is in WeChat's documents"
 	for code, want := range map[int]Row{
 		89507: {Any, 89507, Transient, "the administrator has refused this IP", ours, 0},
 		12345: {Data, 12345, Operator, "not in the table of errcodes", ours, 0},
-		48001: {Any, 48001, Operator, "no permission for this interface", "verify the account, or check what kind of token is used", 0},
+		48001: {Any, 48001, Permission, "no permission for this interface", "verify the account, or check what kind of token is used", 0},
 		89506: {Any, 89506, Operator, "the administrator has refused this IP twice", "none for 24 hours, then ask the administrator", 24 * time.Hour},
 	} {
 		e := codeError(o, data, code, "")

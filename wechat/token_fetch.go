@@ -108,7 +108,7 @@ func (t *Tokens) failed(ctx context.Context, err error, old Secret) (Secret, err
 // heldBack is the answer beyond the cap. Nothing new is known, so a refusal
 // that a person has to mend stays one.
 func (t *Tokens) heldBack(wait time.Duration) error {
-	if last, ok := errors.AsType[*Error](t.failure); ok && (last.Class == Operator || last.Class == Address) {
+	if last, ok := errors.AsType[*Error](t.failure); ok && (last.Class == Operator || last.Class == Permission || last.Class == Address) {
 		e := *last
 		e.After = max(wait, last.After)
 		return &e

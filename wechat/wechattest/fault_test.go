@@ -28,7 +28,7 @@ func TestFaultsThatFail(t *testing.T) {
 		text string
 	}{
 		"code":            {wechattest.Action{Code: -1}, wechat.Error{Class: wechat.Transient, Code: -1}, "system error"},
-		"own message":     {wechattest.Action{Code: 50002, Message: "limited"}, wechat.Error{Class: wechat.Operator, Code: 50002}, "limited"},
+		"own message":     {wechattest.Action{Code: 50002, Message: "limited"}, wechat.Error{Class: wechat.Permission, Code: 50002}, "limited"},
 		"quoted":          {wechattest.Action{Code: 45009, Quoted: true}, wechat.Error{Class: wechat.DailyQuota, Code: 45009}, "quota"},
 		"status":          {wechattest.Action{Status: 561}, wechat.Error{Class: wechat.Transient, Status: 561}, "561"},
 		"HTML":            {wechattest.Action{HTML: true}, wechat.Error{Class: wechat.Transient, Status: 200}, "not JSON"},

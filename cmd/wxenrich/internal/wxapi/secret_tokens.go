@@ -28,7 +28,7 @@ func (t *secretTokens) Token(ctx context.Context) (wechat.Secret, error) {
 		return "", operator("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
 	}
 	token, err := tokens.Token(ctx)
-	if wechat.ClassOf(err) == wechat.Operator && t.changed() {
+	if class := wechat.ClassOf(err); (class == wechat.Operator || class == wechat.Permission) && t.changed() {
 		return tokens.Token(ctx)
 	}
 	return token, err

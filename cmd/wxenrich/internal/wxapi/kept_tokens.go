@@ -24,13 +24,20 @@ type keptTokens struct {
 	last    wechat.Secret // that was read
 	missing bool          // there was none when it was read
 	refused wechat.Secret
+	again   bool      // it was refused, tried again, and refused again
 	until   time.Time // when the refused one may be tried again
 }
 
-// keptRest is how long a refused token is not tried again. WeChat has been
-// wrong about a token before, and whoever keeps it hears of no refusal and
-// writes the same one for two hours.
-const keptRest = time.Minute
+// WeChat has been wrong about a token before, and whoever keeps it hears of no
+// refusal and writes the same one for two hours. So a token that was refused is
+// tried again.
+const (
+	// keptPause is how soon, for the first time. Calls that were in flight with
+	// it are refused together meanwhile, and say it only once.
+	keptPause = time.Second
+	// keptRest is how long after that: it is hardly a mistake then.
+	keptRest = time.Minute
+)
 
 const (
 	fileAdvice = "whoever keeps the file of token.path has to write the account's present token to it"
@@ -55,8 +62,8 @@ func envTokens(name string, getenv func(string) string) *keptTokens {
 		}}
 }
 
-// Token fails on a token that has been refused within the last minute: asking
-// with it again would tell nothing new.
+// Token fails on a token that has just been refused: asking with it again would
+// tell nothing new. One that was refused twice is a person's business.
 func (t *keptTokens) Token(context.Context) (wechat.Secret, error) {
 	token, err := t.read()
 	t.mu.Lock()
@@ -65,8 +72,12 @@ func (t *keptTokens) Token(context.Context) (wechat.Secret, error) {
 	if err != nil {
 		return "", operator(t.op, t.advice, err)
 	}
-	if token == t.refused && time.Now().Before(t.until) {
-		return "", operator(t.op, t.advice, errors.New("it holds the token that WeChat has refused"))
+	if wait := time.Until(t.until); token == t.refused && wait > 0 {
+		err := errors.New("it holds the token that WeChat has refused")
+		if !t.again {
+			return "", &wechat.Error{Op: t.op, Class: wechat.Transient, After: wait, Err: err}
+		}
+		return "", operator(t.op, t.advice, err)
 	}
 	return token, nil
 }
@@ -74,7 +85,13 @@ func (t *keptTokens) Token(context.Context) (wechat.Secret, error) {
 func (t *keptTokens) Reject(token wechat.Secret) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refused, t.until = token, time.Now().Add(keptRest)
+	now := time.Now()
+	switch {
+	case token != t.refused || now.After(t.until.Add(keptRest)): // it has worked since, or may have
+		t.refused, t.again, t.until = token, false, now.Add(keptPause)
+	case !now.Before(t.until):
+		t.again, t.until = true, now.Add(keptRest)
+	}
 }
 
 // Renewed reports whether the token has been replaced since it was last read,

@@ -117,7 +117,7 @@ func TestForeignTokens(t *testing.T) {
 	}
 }
 
-// A kept token that has been refused is not tried again at once; the next one is.
+// A kept token that has been refused is not tried again at once; another one is.
 func TestKeptTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	account, a := simulator(t)
@@ -134,7 +134,7 @@ func TestKeptTokenIsRefused(t *testing.T) {
 	if got := get(); got != wechat.StaleToken {
 		t.Errorf("a wrong token: %v", got)
 	}
-	if got := get(); got != wechat.Operator {
+	if got := get(); got != wechat.Transient {
 		t.Errorf("the same wrong token: %v", got)
 	}
 	if n := account.Stats().Calls["user/info"]; n > 1 {
@@ -160,16 +160,24 @@ func TestKeptTokenIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := tokens(t, a, wxapi.Options{Getenv: func(string) string { return "kept" }})
 		for range 3 {
-			token, err := source.Token(t.Context())
-			if err != nil {
-				t.Fatal(err)
+			for _, refusal := range []struct {
+				class wechat.Class
+				rest  time.Duration
+			}{{wechat.Transient, time.Second}, {wechat.Operator, time.Minute}, {wechat.Operator, time.Minute}} {
+				token, err := source.Token(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 4 { // in flight together
+					source.Reject(token)
+				}
+				time.Sleep(refusal.rest - time.Millisecond)
+				if _, err := source.Token(t.Context()); wechat.ClassOf(err) != refusal.class {
+					t.Errorf("%v after: %v, want %v", refusal.rest, err, refusal.class)
+				}
+				time.Sleep(time.Millisecond)
 			}
-			source.Reject(token)
-			time.Sleep(time.Minute - time.Second)
-			if _, err := source.Token(t.Context()); wechat.ClassOf(err) != wechat.Operator {
-				t.Errorf("within a minute: %v", err)
-			}
-			time.Sleep(time.Second)
+			time.Sleep(2 * time.Minute)
 		}
 	})
 }

@@ -221,7 +221,7 @@ func (l *Lane) answerSingle(c contexts, it *item, u *wechat.User, began moment, 
 // lacking is the marker of a row that goes out without the unionid that it
 // should have, else "".
 func (l *Lane) lacking(u *wechat.User) (marker string) {
-	if u.Subscribe == 0 || u.UnionID != "" || l.unionIDs.expected() != match.Always {
+	if u.Subscribe == 0 || u.UnionID != "" || !l.unionIDs.missed() {
 		return ""
 	}
 	l.stats.noUnionID.Add(1)

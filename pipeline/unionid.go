@@ -14,7 +14,7 @@ type Expect string
 const (
 	ExpectAuto Expect = "auto"  // they have if one of them has
 	ExpectYes  Expect = "true"  // from the start
-	ExpectNo   Expect = "false" // nobody is asked for again because of it
+	ExpectNo   Expect = "false" // nobody is asked for again because of it; where others have one, the record says so
 )
 
 // unboundAfter is how many followers, each asked for twice, have none before
@@ -40,6 +40,13 @@ func (u *unionIDs) expected() match.Expect {
 	}
 }
 
+// missed reports whether a record says that its person lacks one: others have
+// one, or should have. Whoever expects none is told that too, since it may as
+// well be one that has gone lost among WeChat's rows.
+func (u *unionIDs) missed() bool {
+	return u.expected() == match.Always || u.expect == ExpectNo && u.seen.Load()
+}
+
 // weighed is what to ask again by. Once enough followers in a row had none,
 // whatever was expected, a batch in which nobody has one is believed.
 func (u *unionIDs) weighed() match.Expect {
@@ -58,10 +65,10 @@ func (u *unionIDs) had() {
 	}
 }
 
-// lacks notes n followers who were asked for again and have none, where nobody
-// else has either.
+// lacks notes n followers who have none where nobody else has either, and were
+// asked for again unless none is expected.
 func (u *unionIDs) lacks(n int) {
-	if u.lacked.Add(int32(n)) >= unboundAfter {
+	if u.lacked.Load() < unboundAfter && u.lacked.Add(int32(n)) >= unboundAfter {
 		u.seen.Store(false)
 	}
 }

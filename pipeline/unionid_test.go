@@ -32,7 +32,8 @@ func TestFollowerWithoutUnionID(t *testing.T) {
 		{"another has one", pipeline.ExpectAuto, 1, true, 2},
 		{"nobody has one", pipeline.ExpectAuto, 3, false, 1},
 		{"all should have one", pipeline.ExpectYes, 3, true, 2},
-		{"none needs one", pipeline.ExpectNo, 1, false, 1},
+		{"nobody has one, nor needs one", pipeline.ExpectNo, 3, false, 1},
+		{"none needs one", pipeline.ExpectNo, 1, true, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,33 +146,38 @@ func TestManyWithoutUnionID(t *testing.T) {
 }
 
 // A batch of those who lack a unionid is no better than any other: if its
-// column moves, nobody may get another's.
+// column moves, nobody may get another's. Nor may one get lost in silence, even
+// if none is expected.
 func TestMovedUnionIDsAmongThoseWhoLackOne(t *testing.T) {
-	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-		const n = 20_000 / min(scale, 4)
-		for i := 0; i < n; i += 10 {
-			w.without(i)
-		}
-		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.2}, Do: wechattest.Action{ShiftUnionID: true}})
-		w.publish(n, w.openid)
-		cfg := lifelike()
-		cfg.BatchSize = 20
-		lane := w.start(cfg)
-		lost := 0
-		w.unionids(slices.DeleteFunc(w.answers(n), func(a answer) bool {
-			if i := int(a.src(t)) - 1; i%10 != 0 && a.record.Marker == events.MarkerNoUnionID {
-				lost++ // twice in a row, and then it says so
-				return true
-			}
-			return false
-		}))
-		if lost > n/1000 {
-			t.Errorf("%d of %d have lost their unionid", lost, n)
-		}
-		c := lane.Stats().Counts()
-		if c.Doubts["unionid_moved"] == 0 {
-			t.Error("nothing moved: the test tests nothing")
-		}
-		t.Logf("%d calls for %d batches, doubts %v; %d lost", c.Calls, n/20, c.Doubts, lost)
-	}, wechattest.WithSeed(2))
+	for _, expect := range []pipeline.Expect{pipeline.ExpectAuto, pipeline.ExpectNo} {
+		t.Run(string(expect), func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 8_000 / min(scale, 4)
+				for i := 0; i < n; i += 10 {
+					w.without(i)
+				}
+				w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.2}, Do: wechattest.Action{ShiftUnionID: true}})
+				w.publish(n, w.openid)
+				cfg := lifelike()
+				cfg.BatchSize, cfg.ExpectUnionID = 20, expect
+				lane := w.start(cfg)
+				lost := 0
+				w.unionids(slices.DeleteFunc(w.answers(n), func(a answer) bool {
+					if i := int(a.src(t)) - 1; i%10 != 0 && a.record.Marker == events.MarkerNoUnionID {
+						lost++ // twice in a row, and then it says so
+						return true
+					}
+					return false
+				}))
+				if lost > n/1000 {
+					t.Errorf("%d of %d have lost their unionid", lost, n)
+				}
+				c := lane.Stats().Counts()
+				if c.Doubts["unionid_moved"] == 0 {
+					t.Error("nothing moved: the test tests nothing")
+				}
+				t.Logf("%d calls for %d batches, doubts %v; %d lost", c.Calls, n/20, c.Doubts, lost)
+			}, wechattest.WithSeed(2))
+		})
+	}
 }

@@ -18,6 +18,8 @@ func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o 
 	missing, lacking, check, doubt := match.Witnesses(found, rows, l.unionIDs.weighed())
 	if anyUnionID(rows) {
 		l.unionIDs.had() // somebody has one, whoever's it is
+	} else if l.unionIDs.expected() == match.Never {
+		l.unionIDs.lacks(followers(rows)) // whom nobody asks for again
 	}
 	for _, i := range missing {
 		found[i] = elsewhere
@@ -53,6 +55,15 @@ func (l *Lane) hear(c contexts, items []*item, rows []match.Row, found []int, o 
 
 func anyUnionID(rows []match.Row) bool {
 	return slices.ContainsFunc(rows, func(r match.Row) bool { return r.UnionID != "" })
+}
+
+func followers(rows []match.Row) (n int) {
+	for _, r := range rows {
+		if r.Follows {
+			n++
+		}
+	}
+	return n
 }
 
 // belongs reports whether a person's unionid is in another's row.

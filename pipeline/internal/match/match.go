@@ -9,6 +9,8 @@
 // its rows in doubt.
 package match
 
+import "slices"
+
 // Row is what can be checked of one answer.
 type Row struct {
 	OpenID  string
@@ -97,7 +99,8 @@ const MaxWitnesses = 3
 // check is their index, or -1.
 //
 // expect says whether followers should have unionids. Without any there is
-// nothing to move, and nobody to ask.
+// nothing to move, and nobody to ask. With Never those without one are not asked
+// for, except who has the last row: theirs is what a moved column has lost.
 func Witnesses(found []int, rows []Row, expect Expect) (missing, lacking []int, check int, doubt Doubt) {
 	bound := expect == Always
 	check = -1
@@ -116,6 +119,8 @@ func Witnesses(found []int, rows []Row, expect Expect) (missing, lacking []int, 
 	}
 	if last := len(rows) - 1; len(found) == 1 || last < 0 || rows[last].UnionID != "" {
 		check = -1
+	} else if expect == Never && check >= 0 && rows[last].Follows {
+		lacking = []int{slices.Index(found, last)}
 	}
 	switch {
 	case !bound:

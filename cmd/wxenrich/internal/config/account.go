@@ -21,7 +21,7 @@ type Account struct {
 	Errcodes      Map      `yaml:"errcodes" doc:"classes for errcodes that go before the table's, for example 12345: operator or token/-1: operator; see deploy/docs/errcodes.md" zh:"优先于内置表的错误码分类，例如 12345: operator 或 token/-1: operator；见 deploy/docs/errcodes.md"`
 	CanaryOpenID  string   `yaml:"canary_openid" doc:"openid of a follower that is known to be good: tells a wrong account from a bad openid" zh:"已知有效的关注者 openid，用于区分账号错误和 openid 错误"`
 	SampleCheck   Share    `yaml:"sample_check" default:"0%" min:"0%" max:"1%" doc:"share of openids that are also asked for alone, to compare the rows of batches with user/info; 0.1% costs one call for 1,000 openids beside ten" zh:"抽样比例：同时用 user/info 单查并与批量结果比对；0.1% 即每 1000 个 openid 多一次调用（原为十次）"`
-	ExpectUnionID string   `yaml:"expect_unionid" default:"auto" one:"auto|true|false" doc:"whether followers have a unionid, as on an account bound to an Open Platform account: whoever has none is asked for again before the record says so; auto learns it from the answers, false never asks again" zh:"关注者是否应有 unionid（公众号已绑定开放平台）：没有的会再查一次才输出；auto 从返回中学习，false 从不再查"`
+	ExpectUnionID string   `yaml:"expect_unionid" default:"auto" one:"auto|true|false" doc:"whether followers have a unionid, as on an account bound to an Open Platform account: whoever has none is asked for again before the record says so; auto learns it from the answers, false asks for nobody again, though the record says so where others have one" zh:"关注者是否应有 unionid（公众号已绑定开放平台）：没有的会再查一次才输出；auto 从返回中学习，false 不再查，但其他人有 unionid 时记录会注明"`
 
 	// What these sections say wins for this account over the general ones.
 	Input   Input   `yaml:"input" override:"yes"`

@@ -31,7 +31,8 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Short: "Check all that the service stands on, and say how to mend it",
 		Long: `Checks the configuration against the real server and the real accounts: NATS,
 JetStream, what its user may do, the clock, streams, durables and the bucket;
-then the API host, the token, the IP whitelist and the quota of each account.
+then the API host, the token, the IP whitelist and the quota of each account;
+and what "wxenrich gateway" needs, where WeChat pushes for one.
 What fails stops the service or loses events; a warning is about events that
 would be answered twice or late; a note is good to know.
 
@@ -73,6 +74,7 @@ func runDoctor(ctx context.Context, a *app, f doctorFlags) error {
 	if err := d.examineNATS(ctx, f.nats); err != nil {
 		return err
 	}
+	d.examineGateway()
 	d.examineAccounts(ctx)
 	if ctx.Err() != nil {
 		return context.Canceled

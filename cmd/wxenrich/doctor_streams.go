@@ -43,6 +43,9 @@ func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetst
 		}
 		d.say(v, "stream "+drift.Stream, fmt.Sprintf("%s is %s, the configuration says %s%s", drift.Field, drift.Have, drift.Want, why), "")
 	}
+	if d.gatewayUsed() {
+		present = append(present, d.examineGatewayStreams(ctx, nc, js)...)
+	}
 	for _, name := range present {
 		if about := "stream " + name; d.clean(about) {
 			d.say(fine, about, "fits", "")

@@ -147,16 +147,18 @@ func TestComposeConfigures(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(read(t, deploy+"compose.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
-	var environ []string
-	for key, value := range file.Services["wxenrich"].Environment {
-		environ = append(environ, key+"="+fallback.ReplaceAllString(value, "$1"))
-	}
-	cfg, err := config.Load(config.Options{Environ: environ, Accounts: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cfg.NATS.User != "wxenrich" || cfg.Accounts[0].SecretFile == "" {
-		t.Errorf("%d variables set %+v", len(environ), cfg.NATS)
+	for _, service := range []string{"wxenrich", "gateway"} {
+		var environ []string
+		for key, value := range file.Services[service].Environment {
+			environ = append(environ, key+"="+fallback.ReplaceAllString(value, "$1"))
+		}
+		cfg, err := config.Load(config.Options{Environ: environ, Accounts: true})
+		if err != nil {
+			t.Fatal(service, err)
+		}
+		if a := cfg.Accounts[0]; cfg.NATS.User != "wxenrich" || a.SecretFile == "" && !a.Push.Configured() {
+			t.Errorf("%s: %d variables set %+v", service, len(environ), cfg.NATS)
+		}
 	}
 }
 
@@ -201,8 +203,10 @@ func TestUnitIsHardened(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
-	out, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", deploy+"systemd/wxenrich.service").CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, unit := range []string{"wxenrich.service", "wxenrich-gateway.service"} {
+		out, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", deploy+"systemd/"+unit).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", unit, err, out)
+		}
 	}
 }

@@ -36,7 +36,7 @@ times in all. Its repeats become one event. With gateway.spool.dir pushes wait o
 this machine's disk while NATS is away, and are stored in order afterwards.
 
 It runs beside "wxenrich run", on the same configuration or another, behind a
-proxy that ends TLS or with gateway.tls_cert. SIGTERM or Ctrl-C ends it when
+proxy that ends TLS or with gateway.tls_cert; it needs no AppSecret. SIGTERM or Ctrl-C ends it when
 the pushes that have come are answered.`,
 		Example: `  wxenrich gateway --config wxenrich.yaml
   WXENRICH_ACCOUNTS_0_PUSH_TOKEN_FILE=/run/secrets/wx-push-token wxenrich gateway`,

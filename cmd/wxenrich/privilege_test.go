@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/pipeline/gateway"
+	"github.com/wxenrich/wxenrich/wechat/push"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -68,13 +71,15 @@ func TestLeastPrivilege(t *testing.T) {
 	if _, err := g.connect(t, "producer").Publish(t.Context(), "wx.events."+testAppID+".subscribe", []byte("{")); err != nil {
 		t.Error(err)
 	}
+	g.as("gateway")
+	g.pushes(t)
 	g.as("wxenrich")
 	run := g.background(t, "run")
 	if out := run.out.waitForAny("lane is running", "wxenrich: "); !strings.Contains(out, "lane is running") {
 		t.Fatalf("%s\n%s", out, strings.Join(g.log.take(), "\n"))
 	}
 	js := g.connect(t, "setup")
-	waitFor(t, js, "WX_PROFILES", 2)
+	waitFor(t, js, "WX_PROFILES", 3)
 	waitFor(t, js, "WX_DEAD", 1)
 
 	g.as("consumer")
@@ -90,7 +95,7 @@ func TestLeastPrivilege(t *testing.T) {
 	g.does(t, "resume")
 	run.out.waitFor("trying the account again")
 	g.does(t, "replay", "--from-seq", "1")
-	waitFor(t, js, "WX_PROFILES", 4)
+	waitFor(t, js, "WX_PROFILES", 6)
 	g.does(t, "dead", "purge", "--yes", "--reason", "undecodable")
 	g.does(t, "jobs", "list")
 	if seen := g.log.take(); len(seen) > 0 {
@@ -107,6 +112,7 @@ func TestLeastPrivilege(t *testing.T) {
 
 	for user, subjects := range map[string][]string{
 		"producer": {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
+		"gateway":  {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.PURGE.WX_MESSAGES", "$JS.API.CONSUMER.CREATE.WX_PROFILES.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
 		"wxenrich": {"wx.events.x.subscribe", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_EVENTS", "$JS.API.STREAM.UPDATE.WX_PROFILES", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.CONSUMER.CREATE.OTHER.x", "other"},
 		"consumer": {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x", "$JS.API.CONSUMER.CREATE.WX_DEAD.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$KV.WX_STATE.hold.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
 		"operator": {"wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
@@ -139,7 +145,7 @@ func TestLeastPrivilege(t *testing.T) {
 
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
-	for _, user := range []string{"SETUP", "PRODUCER", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
 		t.Setenv(user+"_PASSWORD", "of-"+strings.ToLower(user))
 	}
 	opts, err := server.ProcessConfigFile(deploy + "nats/accounts.conf")
@@ -171,7 +177,7 @@ func newGuarded(t *testing.T) *guarded {
 func (g *guarded) prepare(t *testing.T) {
 	t.Helper()
 	js := g.connect(t, "setup")
-	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
+	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_MESSAGES": "wx.messages.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
 		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Duplicates: 10 * time.Minute,
 			MaxAge: 30 * 24 * time.Hour, Discard: jetstream.DiscardNew, AllowDirect: true}); err != nil {
 			t.Fatal(err)
@@ -179,6 +185,30 @@ func (g *guarded) prepare(t *testing.T) {
 	}
 	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE", LimitMarkerTTL: time.Minute}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// pushes has a gateway store a follow, and look at what is stored as its spool
+// does after a long outage.
+func (g *guarded) pushes(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "token"), pushToken)
+	write(t, filepath.Join(dir, "key"), pushAESKey)
+	w := *g.world
+	w.environ = append(slices.Clone(w.environ), "WXENRICH_ACCOUNTS_0_PUSH_TOKEN_FILE="+filepath.Join(dir, "token"), "WXENRICH_ACCOUNTS_0_PUSH_AES_KEY_FILE="+filepath.Join(dir, "key"),
+		"WXENRICH_GATEWAY_LISTEN="+freePort(t), "WXENRICH_GATEWAY_HTTP_LISTEN=", "WXENRICH_GATEWAY_SPOOL_DIR="+filepath.Join(dir, "spool"))
+	b := w.background(t, "gateway")
+	b.out.waitFor("gateway is running")
+	if got := w.pushFollow(t, g.account.OpenID(2)); got != push.Success {
+		t.Errorf("a push is answered %q", got)
+	}
+	if code := b.end(); code != 0 {
+		t.Errorf("gateway: exit code %d", code)
+	}
+	seen := 0
+	if err := gateway.Look(t.Context(), g.connect(t, "gateway"), "wx.events."+testAppID+".subscribe", time.Now().Add(-time.Hour), func(string) { seen++ }); err != nil || seen == 0 {
+		t.Errorf("%d ids are seen: %v", seen, err)
 	}
 }
 
@@ -237,7 +267,7 @@ func waitFor(t *testing.T, js jetstream.JetStream, name string, n uint64) {
 
 // The three-node configuration syncs what it acknowledges, and has the same users.
 func TestClusterConfig(t *testing.T) {
-	for _, user := range []string{"SETUP", "PRODUCER", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
 		t.Setenv(user+"_PASSWORD", "p")
 	}
 	t.Setenv("NODE", "nats-1")
@@ -246,7 +276,7 @@ func TestClusterConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !opts.SyncAlways || !opts.JetStream || len(opts.Routes) != 3 || len(opts.Users) != 6 || opts.SystemAccount != "SYS" {
+	if !opts.SyncAlways || !opts.JetStream || len(opts.Routes) != 3 || len(opts.Users) != 7 || opts.SystemAccount != "SYS" {
 		t.Errorf("sync always %v, JetStream %v, routes %v, %d users, system account %q", opts.SyncAlways, opts.JetStream, opts.Routes, len(opts.Users), opts.SystemAccount)
 	}
 }

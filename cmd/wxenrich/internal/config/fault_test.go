@@ -165,6 +165,7 @@ func TestWarnings(t *testing.T) {
 		"handed over":     {"nats: {creds: " + handed + "}", ""},
 		"readable secret": {"accounts: [{appid: wx1, secret_file: " + open + "}]", "accounts[0].secret_file: " + open + " can be read by others (mode 0644): chmod 600 it"},
 		"no secret file":  {"accounts: [{appid: wx1, secret_file: " + dir + "/none}]", "accounts[0].secret_file: " + dir + "/none: no such file or directory"},
+		"pushes only":     {"accounts: [{appid: wx1, push: {token_env: S}}]", `accounts[0].secret_file: is missing: "wxenrich gateway" does without, "wxenrich run" does not`},
 		"no variable":     {"accounts: [{appid: wx1, secret_env: NONE}]", "accounts[0].secret_env: the variable NONE is not set"},
 		"clear text":      {"accounts: [{appid: wx1, secret_env: S, api: 'http://example.org'}]", "accounts[0].api: is http: secret and token travel in clear text"},
 		"unused secret":   {"accounts: [{appid: wx1, secret_env: S, token: {source: static_env, env: S}}]", "accounts[0].token.source: is static_env: the account's secret is not used"},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"go.opentelemetry.io/otel/propagation"
 )
 
 // Delivery is a record as a Subscriber hands it over.
@@ -77,10 +76,9 @@ func pauseAfter(n uint64) time.Duration {
 	return min(time.Second<<min(cmp.Or(n, 1)-1, 6), time.Minute)
 }
 
-// trace is ctx with the trace context that came with the record.
-func (d *Delivery) trace(ctx context.Context) context.Context {
-	return propagation.TraceContext{}.Extract(ctx, traceCarrier(d.Msg.Headers()))
-}
+// Trace is ctx with the trace context that came with the record. Run's handlers
+// have it already; of a batch each record has its own, to be linked to.
+func (d *Delivery) Trace(ctx context.Context) context.Context { return WithTrace(ctx, d.Msg.Headers()) }
 
 // Newer reports whether r says something later about its person than other
 // does: by FetchedAt, and of two answers of one look-up by the event. Across

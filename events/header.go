@@ -17,8 +17,8 @@ const (
 	HeaderReplay      = "Wx-Replay"     // R D: id of the replay, if it was one
 	HeaderHop         = "Wx-Hop"        // R D: how many redrives led here; absent when none
 	HeaderDeliveries  = "Wx-Deliveries" // R D: how often the event had been delivered; absent when once
-	HeaderTraceParent = "traceparent"   // R D: W3C trace context, the event's own
-	HeaderTraceState  = "tracestate"    // R D: W3C trace state
+	HeaderTraceParent = "traceparent"   // R D: W3C trace context, to go on from: of a span of the lane below the event's, or the event's own where that is not sampled
+	HeaderTraceState  = "tracestate"    // R D: W3C trace state that belongs to it
 
 	HeaderSrcSubject    = "Wx-Src-Subject"    // D: the subject of the event; a record has it in its body
 	HeaderDeadReason    = "Wx-Dead-Reason"    // D: why there is no record

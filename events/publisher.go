@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
-	"go.opentelemetry.io/otel/propagation"
 )
 
 // DefaultType is the type of an event that states none.
@@ -175,27 +174,7 @@ func (p *Publisher) message(ctx context.Context, e Event) (*nats.Msg, error) {
 	e.Type = cmp.Or(e.Type, DefaultType)
 	m, err := e.Msg(p.subject.Expand(Vars{AppID: e.AppID, Type: e.Type}), p.cfg.Format)
 	if err == nil {
-		propagation.TraceContext{}.Inject(ctx, traceCarrier(m.Header))
+		SetTrace(ctx, m.Header)
 	}
 	return m, err
-}
-
-// traceCarrier lets OpenTelemetry read and write trace context in headers,
-// whose names NATS leaves as they are.
-type traceCarrier nats.Header
-
-func (c traceCarrier) Get(key string) string {
-	if v := c[key]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-func (c traceCarrier) Set(key, value string) { c[key] = []string{value} }
-
-func (c traceCarrier) Keys() (keys []string) {
-	for k := range c {
-		keys = append(keys, k)
-	}
-	return keys
 }

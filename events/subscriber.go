@@ -111,7 +111,7 @@ func NewSubscriber(ctx context.Context, js jetstream.JetStream, cfg SubscriberCo
 func (s *Subscriber) Run(ctx context.Context, handle func(context.Context, *Delivery) error) error {
 	return s.run(ctx, 1, 0, func(ctx context.Context, batch []*Delivery) {
 		d := batch[0]
-		d.Settle(handle(d.trace(ctx), d))
+		d.Settle(handle(d.Trace(ctx), d))
 	})
 }
 

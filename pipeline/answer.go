@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/wechat"
@@ -15,9 +16,10 @@ import (
 type answer struct {
 	delivery *delivery
 	msg      *nats.Msg
-	fills    outputSet // the outputs that it is for: a record one, a dead letter all
-	also     []answer  // records for further outputs
-	cause    *cause    // of a dead letter; nil for a record
+	fills    outputSet         // the outputs that it is for: a record one, a dead letter all
+	also     []answer          // records for further outputs
+	cause    *cause            // of a dead letter; nil for a record
+	created  trace.SpanContext // of its span; zero if it has none
 }
 
 // cause is why an event becomes a dead letter.
@@ -103,12 +105,13 @@ func (l *Lane) encode(d *delivery, r *events.Record) (a answer) {
 		if err != nil {
 			return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 		}
-		passTrace(msg.Header, d.original().Header)
 		d.noteDeliveries(msg.Header)
+		one := answer{delivery: d, msg: msg, fills: fills}
+		l.tracing.create(&one)
 		if a.msg == nil {
-			a = answer{delivery: d, msg: msg, fills: fills}
+			a = one
 		} else {
-			a.also = append(a.also, answer{delivery: d, msg: msg, fills: fills})
+			a.also = append(a.also, one)
 		}
 	}
 	return a
@@ -133,9 +136,10 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	}
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
 	msg := letter.Msg(subject)
-	passTrace(msg.Header, letter.Message.Header)
 	d.noteDeliveries(msg.Header)
-	return answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why}
+	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why}
+	l.tracing.create(&a)
+	return a
 }
 
 // smaller is the answer in place of one that the server does not take. A

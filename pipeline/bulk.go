@@ -81,7 +81,7 @@ func outputOf(cfg *Config, s *job.Spec) ([]Output, error) {
 func (l *Lane) besides(j *job.Job, cfg Config) (*Lane, error) {
 	bulk, err := NewLane(Deps{
 		JS: l.js, Out: l.out, WeChat: l.wechat, Log: l.log, Rand: l.rand,
-		Recent: l.recent, Board: l.board, Renewed: l.renewed, TokenHint: l.hint,
+		Recent: l.recent, Board: l.board, Renewed: l.renewed, TokenHint: l.hint, Tracer: l.tracing.provider(),
 	}, cfg)
 	if err != nil {
 		return nil, err

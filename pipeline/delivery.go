@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/dead"
@@ -38,8 +39,9 @@ type delivery struct {
 	forgotten bool
 	found     found // whether it has an answer already
 
-	stored  outputSet // the outputs that hold its answer, as far as we know
-	settled bool      // it is answered for all of them, and the ack is sent
+	stored  outputSet  // the outputs that hold its answer, as far as we know
+	settled bool       // it is answered for all of them, and the ack is sent
+	span    trace.Span // nil if it has none
 
 	heir bool // it waits for what becomes of a former delivery: see succession
 
@@ -95,7 +97,10 @@ func (d *delivery) label(dec *events.Decoder) {
 
 // handBack gives the message to whoever pulls next, this replica included. An
 // error needs no handling: without the nak the server waits for AckWait.
-func (d *delivery) handBack() { _ = d.msg.Nak() }
+func (d *delivery) handBack() {
+	_ = d.msg.Nak()
+	d.ended("handed_back")
+}
 
 // hand holds all deliveries in hand, ordered by when the server last heard of
 // them. It belongs to the lane's loop.

@@ -67,6 +67,12 @@ type verdict struct {
 func (l *Lane) work(c contexts, items []*item) (o outcome) {
 	defer l.dying(func() []*delivery { return waiters(items) })
 	poison(items)
+	c, span := l.tracing.lookUp(c, items)
+	defer func(began time.Time) {
+		o.say(span)
+		span.End()
+		l.logBatch(c.abort, len(items), &o, time.Since(began))
+	}(time.Now())
 	if items[0].State.charge != nil { // alone, as all who are charged
 		l.try(c, items[0], &o)
 		return o

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
@@ -28,6 +29,10 @@ type Deps struct {
 	Recent *Recent             // answers that may serve again; default: none
 	Board  *Board              // what the replicas tell each other; default: nothing
 	Timing *Timings            // default: nothing is recorded
+
+	// Tracer makes spans; default: none. Its sampler should sample a span that is
+	// linked to one that is sampled, or batches are missing in some traces.
+	Tracer trace.TracerProvider
 
 	// Renewed reports whether the account's credentials have changed since it
 	// was last called, or since they were last used. It is called now and then
@@ -75,6 +80,7 @@ type Lane struct {
 	state    stateKeeper
 	stats    Stats
 	timings  laneTimings
+	tracing  *tracing // nil if there are no spans
 }
 
 // NewLane checks the configuration; it does not touch the network.
@@ -96,6 +102,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		proving:  make(chan struct{}, 1),
 		unionIDs: unionIDs{expect: cfg.ExpectUnionID},
 		timings:  d.Timing.of(cfg.AppID),
+		tracing:  newTracing(d.Tracer, &cfg),
 	}
 	if l.rand == nil {
 		l.rand = rand.Float64

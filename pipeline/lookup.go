@@ -59,6 +59,7 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 		err := l.call(c, n, op)
 		if e := failure(err); e != nil && e.Class == wechat.StaleToken && stale == 0 {
 			stale++ // it was right until now: with a new one the call is as good as any
+			retried(c.abort, err, 0)
 			err = l.call(c, n, op)
 		}
 		if namesNobody(err) {
@@ -110,8 +111,9 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 		}
 		return err
 	}
-	err := backoff.RetryNotify(once, backoff.WithContext(wait, c.stop), func(error, time.Duration) {
+	err := backoff.RetryNotify(once, backoff.WithContext(wait, c.stop), func(err error, wait time.Duration) {
 		l.stats.retries.Add(1)
+		retried(c.abort, err, wait)
 	})
 	if err != nil && failure(err) == nil {
 		return errStopped // the wait was cut short

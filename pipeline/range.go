@@ -73,6 +73,7 @@ func (l *loop) beyond(d *delivery) bool {
 		return false
 	}
 	_ = d.msg.Ack()
+	d.ended("left_out")
 	return true
 }
 
@@ -85,6 +86,7 @@ func (l *loop) leavesOut(d *delivery) bool {
 	d.settled = true
 	l.left(d)
 	_ = d.msg.Ack()
+	d.ended("left_out")
 	l.stats.skipped.Add(1)
 	return true
 }

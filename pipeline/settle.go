@@ -19,15 +19,19 @@ const maxPublishPause = 2 * time.Second
 // not repeated because the output was down. It returns when all are settled,
 // or when the lane stops; what is settled is marked so.
 func (l *Lane) settle(c contexts, answers []answer) {
+	ctx, span := l.tracing.settled(c.abort, answers)
+	defer span.End()
 	answers = spread(answers)
 	pause := newBackOff(l.cfg.RetryInitial, max(maxPublishPause, l.cfg.RetryInitial), l.rand)
 	for answers = l.dropRepeats(c, answers); len(answers) > 0; answers = l.dropRepeats(c, answers) {
 		var err error
-		if answers, err = l.store(c.abort, answers); err == nil {
+		if answers, err = l.store(ctx, answers); err == nil {
 			continue
 		}
 		l.state.outputFailed(err)
-		if !sleep(c.stop, pause.NextBackOff()) {
+		wait := pause.NextBackOff()
+		retried(ctx, err, wait)
+		if !sleep(c.stop, wait) {
 			return
 		}
 	}
@@ -38,8 +42,10 @@ func (l *Lane) settle(c contexts, answers []answer) {
 // one of the errors if the server did not confirm some.
 func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, failed error) {
 	began := time.Now()
+	span := l.tracing.publish(ctx, answers)
 	errs := l.publish(ctx, answers)
 	now := time.Now()
+	stored(span, errs)
 	l.timings.published(now.Sub(began))
 	fault("published")
 	for i, a := range answers {
@@ -71,6 +77,11 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 func (l *Lane) acknowledge(a answer, now time.Time) {
 	a.delivery.settled = true
 	_ = a.delivery.msg.Ack()
+	if a.cause == nil {
+		a.delivery.ended("record")
+	} else {
+		a.delivery.ended("dead_letter." + string(a.cause.reason))
+	}
 	l.stats.answered(a)
 	l.timings.answered(a.delivery.event.Source.Time, now)
 }

@@ -72,6 +72,7 @@ func (l *loop) cleared(ds []*delivery) {
 			l.hand.remove(d)
 			d.settled = true
 			_ = d.msg.Ack() // one that is lost shows as another redelivery
+			d.ended("repeated")
 			l.stats.repeats.Add(1)
 		case foundNone:
 			l.enter(now, d)
@@ -211,6 +212,7 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 		if a.delivery.found == foundAnswer && !a.delivery.settled {
 			a.delivery.settled = true
 			_ = a.delivery.msg.Ack()
+			a.delivery.ended("repeated")
 			l.stats.repeats.Add(1)
 		}
 		return a.delivery.found != foundNone || a.delivery.stored.has(a.fills)

@@ -234,6 +234,7 @@ func (r *reader) unpack(chunk []*delivery, msg jetstream.Msg, asked time.Time) [
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
 		return chunk
 	}
+	r.lane.tracing.begin(d)
 	d.taken = asked // it may have waited for us ever since, in this process or on the way
 	if d.sealed = r.lane.watched(d); !d.sealed {
 		r.reading = d

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
 // Hosts are the addresses at which one API answers. Calls go to the first; when
@@ -69,13 +70,13 @@ func parseHost(base string) (host, error) {
 		return host{}, errors.New("want http(s)://host[:port][/path] with no user, query or fragment")
 	}
 	h := host{base: strings.TrimRight(base, "/"), name: u.Host}
-	h.server = append(h.server, attribute.String("server.address", u.Hostname()))
+	h.server = append(h.server, semconv.ServerAddress(u.Hostname()))
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	if n, err := strconv.Atoi(port); err == nil {
-		h.server = append(h.server, attribute.Int("server.port", n))
+		h.server = append(h.server, semconv.ServerPort(n))
 	}
 	return h, nil
 }

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -27,17 +28,17 @@ func newTracer(p trace.TracerProvider) trace.Tracer {
 	if p == nil {
 		p = otel.GetTracerProvider()
 	}
-	return p.Tracer(tracerName)
+	return p.Tracer(tracerName, trace.WithSchemaURL(semconv.SchemaURL))
 }
 
 // describe gives a client span the names and attributes of OTel's HTTP
-// conventions, but for url.full, which has the token in it.
+// conventions; the query, in which the token is, is left out of its URL.
 func describe(span trace.Span, h *host, method, path string, openids int) {
 	if !span.IsRecording() {
 		return
 	}
 	span.SetAttributes(h.server...)
-	span.SetAttributes(attribute.String("http.request.method", method), attribute.String("url.path", path))
+	span.SetAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLFull(h.base+path), semconv.URLTemplate(path))
 	if openids > 0 {
 		span.SetAttributes(attribute.Int("wechat.openids", openids))
 	}
@@ -46,13 +47,13 @@ func describe(span trace.Span, h *host, method, path string, openids int) {
 func finish(span trace.Span, info CallInfo) {
 	if span.IsRecording() {
 		if info.Status != 0 {
-			span.SetAttributes(attribute.Int("http.response.status_code", info.Status))
+			span.SetAttributes(semconv.HTTPResponseStatusCode(info.Status))
 		}
 		if info.Code != 0 {
 			span.SetAttributes(attribute.Int("wechat.errcode", info.Code))
 		}
 		if info.Err != nil {
-			span.SetAttributes(attribute.String("error.type", info.Class.String()))
+			span.SetAttributes(semconv.ErrorTypeKey.String(info.Class.String()))
 			span.SetStatus(codes.Error, info.Err.Error())
 		}
 	}

@@ -36,7 +36,7 @@ func TestSpan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"http.request.method": "POST", "http.response.status_code": "200", "url.path": "/cgi-bin/user/info/batchget",
+		"http.request.method": "POST", "http.response.status_code": "200", "url.template": "/cgi-bin/user/info/batchget", "url.full": base + "/cgi-bin/user/info/batchget",
 		"server.address": u.Hostname(), "server.port": u.Port(), "wechat.errcode": strconv.Itoa(40003),
 		"wechat.openids": "3", "error.type": "bad_openid",
 	}

@@ -26,9 +26,6 @@ type admin struct {
 // startAdmin listens as the configuration says; lanes is asked anew at each
 // request, and gives none while there are none yet.
 func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
-	if err := pipeline.Observe(t.meter, lanes); err != nil {
-		return nil, err
-	}
 	ready := func(w http.ResponseWriter, r *http.Request) {
 		readyz(w, lanes(), r.URL.Query().Get("exclude") == "holds")
 	}

@@ -98,19 +98,24 @@ func demo(ctx context.Context, a *app, f demoFlags) error {
 func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Logger) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: what is in flight is waited for
 	defer end()
-	t, err := newTelemetry()
+	t, err := newTelemetry(ctx, a.getenv)
 	if err != nil {
 		return err
 	}
 	defer t.stop(life)
-	w.onCall = t.called(demoAppID)
-	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, t.timings, log)
+	log = t.Logger(log)
+	w.onCall, w.tracer = t.called(demoAppID), t.Tracer
+	service, err := newService(life, w.cfg, natsconn.Settings{InProcess: w.nats.NATS(), Log: log}, w.client, nil, t, log)
 	if err != nil {
 		return err
 	}
 	defer service.close()
+	lanes := func() []*pipeline.Lane { return service.lanes }
+	if err := pipeline.Observe(t.meter, lanes); err != nil {
+		return err
+	}
 	if f.http != "" {
-		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, func() []*pipeline.Lane { return service.lanes }, log)
+		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, lanes, log)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/embedded"
@@ -34,6 +35,7 @@ type demoWorld struct {
 	api     string
 	account *wechattest.Account
 	onCall  func(wechat.CallInfo)
+	tracer  trace.TracerProvider
 	done    chan error
 }
 
@@ -100,11 +102,11 @@ func (w *demoWorld) startWeChat() error {
 
 // client is the client of the demo's account.
 func (w *demoWorld) client(a *config.Account, _ jetstream.KeyValue) (*wxapi.API, error) {
-	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api, OnCall: w.onCall})
+	tokens, err := wechat.NewStableTokens(wechat.TokenConfig{AppID: a.AppID, Secret: demoSecret, BaseURL: w.api, OnCall: w.onCall, TracerProvider: w.tracer})
 	if err != nil {
 		return nil, err
 	}
-	client, err := wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens, OnCall: w.onCall})
+	client, err := wechat.New(wechat.Config{AppID: a.AppID, BaseURL: w.api, Tokens: tokens, OnCall: w.onCall, TracerProvider: w.tracer})
 	return &wxapi.API{Client: client}, err
 }
 

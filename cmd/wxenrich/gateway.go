@@ -57,6 +57,13 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	if err != nil {
 		return err
 	}
+	t, err := newTelemetry(ctx, a.getenv)
+	if err != nil {
+		return err
+	}
+	defer t.stop(context.WithoutCancel(ctx))
+	log = t.Logger(log)
+	t.Complain(log)
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
 	}
@@ -68,11 +75,6 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	if err != nil {
 		return err
 	}
-	t, err := newTelemetry()
-	if err != nil {
-		return err
-	}
-	defer t.stop(context.WithoutCancel(ctx))
 	nats := new(gatewayNATS)
 	defer nats.close()
 	c := cfg.Gateway
@@ -84,7 +86,7 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		defer waiting.Close()
 	}
 	gw, err := gateway.New(gateway.Config{
-		Accounts: accounts, Path: c.Path, JS: nats, Log: log, Meter: t.meter,
+		Accounts: accounts, Path: c.Path, JS: nats, Log: log, Meter: t.meter, Tracer: t.Tracer,
 		Spool: waiting, Look: nats.Look, Window: nats.Window, Timeout: c.Timeout.Std(), MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, Rate: c.Rate,
 	})
 	if err != nil {

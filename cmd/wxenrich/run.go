@@ -60,6 +60,13 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if err != nil {
 		return err
 	}
+	t, err := newTelemetry(ctx, a.getenv)
+	if err != nil {
+		return err
+	}
+	defer t.stop(context.WithoutCancel(ctx))
+	log = t.Logger(log)
+	t.Complain(log)
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
 	}
@@ -79,28 +86,27 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if limit > 0 {
 		stopAfter = pipeline.NewLimit(limit)
 	}
-	t, err := newTelemetry()
-	if err != nil {
-		return err
-	}
-	defer t.stop(context.WithoutCancel(ctx))
 	// Who is asked whether it lives says so while it waits for NATS, too.
 	var running atomic.Pointer[service]
+	lanes := func() []*pipeline.Lane {
+		if s := running.Load(); s != nil {
+			return s.lanes
+		}
+		return nil
+	}
+	if err := pipeline.Observe(t.meter, lanes); err != nil {
+		return err
+	}
 	if cfg.HTTP.Listen != "" {
-		admin, err := startAdmin(cfg.HTTP, t, func() []*pipeline.Lane {
-			if s := running.Load(); s != nil {
-				return s.lanes
-			}
-			return nil
-		}, log)
+		admin, err := startAdmin(cfg.HTTP, t, lanes, log)
 		if err != nil {
 			return err
 		}
 		defer admin.stop()
 	}
 	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
-		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID)})
-	}, stopAfter, t.timings, log)
+		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID), Tracer: t.Tracer})
+	}, stopAfter, t, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began

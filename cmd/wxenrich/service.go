@@ -18,13 +18,13 @@ import (
 
 // service is the lanes of a configuration and what they share.
 type service struct {
-	log     *slog.Logger
-	consume *natsconn.Conn
-	publish *natsconn.Conn    // its own: an answer must not leave hours late from a buffer
-	board   *pipeline.Board   // nil if there is none
-	timings *pipeline.Timings // nil: nothing is recorded
-	clients []*wxapi.API
-	lanes   []*pipeline.Lane
+	log       *slog.Logger
+	consume   *natsconn.Conn
+	publish   *natsconn.Conn  // its own: an answer must not leave hours late from a buffer
+	board     *pipeline.Board // nil if there is none
+	telemetry *telemetry
+	clients   []*wxapi.API
+	lanes     []*pipeline.Lane
 }
 
 // clients makes an account's WeChat client. The bucket is where replicas share
@@ -33,8 +33,8 @@ type clients func(*config.Account, jetstream.KeyValue) (*wxapi.API, error)
 
 // newService connects, makes or checks the streams, and builds the lanes.
 // close ends what it began.
-func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients clients, limit *pipeline.Limit, timings *pipeline.Timings, log *slog.Logger) (*service, error) {
-	s := &service{log: log, timings: timings}
+func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients clients, limit *pipeline.Limit, t *telemetry, log *slog.Logger) (*service, error) {
+	s := &service{log: log, telemetry: t}
 	if err := s.connect(ctx, conn); err != nil {
 		s.close()
 		return nil, err
@@ -103,7 +103,7 @@ func (s *service) build(ctx context.Context, cfg *config.Config, clients clients
 			return err
 		}
 		lane, err := pipeline.NewLane(pipeline.Deps{
-			JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent, Timing: s.timings,
+			JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
 			Board: s.board, Renewed: client.Renewed, TokenHint: client.TokenHint,
 		}, lc)
 		if err != nil {

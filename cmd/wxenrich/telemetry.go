@@ -13,12 +13,15 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/export"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// telemetry is the process's metrics and where they are read.
+// telemetry is the process's metrics, and what of them and of its traces and
+// logs is sent to somebody.
 type telemetry struct {
+	*export.Exports
 	registry *prometheus.Registry
 	provider *sdk.MeterProvider
 	meter    metric.Meter
@@ -30,15 +33,23 @@ type telemetry struct {
 // time-out and a little further.
 var apiBounds = []float64{.005, .01, .025, .05, .075, .1, .15, .2, .3, .5, 1, 2.5, 5, 10, 20, 30}
 
-func newTelemetry() (*telemetry, error) {
-	t := &telemetry{registry: prometheus.NewRegistry()}
+func newTelemetry(ctx context.Context, getenv func(string) string) (*telemetry, error) {
+	exports, err := export.Start(ctx, getenv, buildVersion().Version)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	t := &telemetry{Exports: exports, registry: prometheus.NewRegistry()}
 	// Memory, goroutines and file descriptors, under the names that everybody knows.
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprom.New(otelprom.WithRegisterer(t.registry))
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	t.provider = sdk.NewMeterProvider(sdk.WithReader(exporter))
+	readers := []sdk.Option{sdk.WithReader(exporter), sdk.WithResource(t.Resource)}
+	if t.Reader != nil {
+		readers = append(readers, sdk.WithReader(t.Reader))
+	}
+	t.provider = sdk.NewMeterProvider(readers...)
 	t.meter = t.provider.Meter("github.com/wxenrich/wxenrich")
 	var errs [2]error
 	t.timings, errs[0] = pipeline.NewTimings(t.meter)
@@ -81,5 +92,7 @@ func errcodeLabel(code int) string {
 	return "other"
 }
 
-// stop ends what reads the metrics.
-func (t *telemetry) stop(ctx context.Context) { _ = t.provider.Shutdown(ctx) }
+// stop sends what is still to be sent, and ends.
+func (t *telemetry) stop(ctx context.Context) {
+	t.Stop(ctx, t.provider.Shutdown)
+}

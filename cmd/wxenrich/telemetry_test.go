@@ -11,7 +11,7 @@ import (
 // Whoever answers in WeChat's place must not fill a metrics server with codes.
 func TestErrcodesAreABoundedLabel(t *testing.T) {
 	t.Parallel()
-	tm, err := newTelemetry()
+	tm, err := newTelemetry(t.Context(), func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/wechat"
@@ -18,6 +19,7 @@ type Options struct {
 	Transport http.RoundTripper     // nil: as proxy and ca_file say, and without them wechat's own, which all accounts share
 	OnCall    func(wechat.CallInfo) // after each call, of data and of tokens; may be nil
 	Log       *slog.Logger          // nil: nothing is logged
+	Tracer    trace.TracerProvider  // makes spans of calls; nil: otel's global one
 	State     jetstream.KeyValue    // where processes share a token by token.share; nil: they do not
 }
 
@@ -71,6 +73,8 @@ func New(a *config.Account, o Options) (*API, error) {
 		Timeout:   a.Timeout.Std(),
 		Overrides: s.overrides,
 		OnCall:    o.OnCall,
+
+		TracerProvider: o.Tracer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", a.AppID, err)
@@ -115,7 +119,7 @@ func (s shared) tokens(a *config.Account, o Options) (wechat.TokenSource, error)
 		make: func(secret wechat.Secret) (*wechat.Tokens, error) {
 			return make(wechat.TokenConfig{
 				AppID: a.AppID, Secret: secret, Hosts: s.hosts, Transport: s.transport, Overrides: s.overrides,
-				Share: share, OnCall: o.OnCall,
+				Share: share, OnCall: o.OnCall, TracerProvider: o.Tracer,
 			})
 		},
 	}, nil

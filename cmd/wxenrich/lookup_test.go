@@ -96,7 +96,7 @@ func TestLookupExplainsFailures(t *testing.T) {
 		fault wechattest.Fault
 		want  string
 	}{
-		"no permission": {wechattest.Fault{Match: wechattest.Match{Endpoint: "user/info/batchget"}, Do: wechattest.Action{Code: 48001}}, "(operator): "},
+		"no permission": {wechattest.Fault{Match: wechattest.Match{Endpoint: "user/info/batchget"}, Do: wechattest.Action{Code: 48001}}, "(permission): "},
 		"quota":         {wechattest.Fault{Match: wechattest.Match{Endpoint: "user/info/batchget"}, Do: wechattest.Action{Code: 45009}}, "(daily_quota): "},
 		"address":       {wechattest.Fault{Match: wechattest.Match{Endpoint: "stable_token"}, Do: wechattest.Action{Code: 40164, Message: "invalid ip 192.0.2.1"}}, "192.0.2.1"},
 		"html":          {wechattest.Fault{Do: wechattest.Action{HTML: true}}, "hint: transient"},

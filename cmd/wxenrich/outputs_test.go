@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/contract"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
 	"github.com/wxenrich/wxenrich/pipeline/explain"
 	"github.com/wxenrich/wxenrich/pipeline/status"
@@ -33,6 +35,11 @@ func TestSeveralOutputs(t *testing.T) {
 	first, second := w.first(t, "WX_PROFILES", "wx.profiles."+testAppID), w.first(t, "WX_JSON", "wx.json."+testAppID+".subscribe")
 	if first.Event.ID != second.Event.ID || first.UnionID != second.UnionID || first.User.OpenID == "" || second.User.OpenID != "" {
 		t.Errorf("%+v\n%+v", first, second)
+	}
+	if doc, err := second.Append(nil, events.JSON); err != nil {
+		t.Error(err)
+	} else if v, ok := document(nil, doc); !ok || printedSchemas(t)[contract.Record].Validate(v) != nil {
+		t.Errorf("a record of which little is kept has left the schema: %s", doc)
 	}
 	var report audit.Report
 	r := w.run(t, "", "audit", "--json")

@@ -81,6 +81,9 @@ func TestEveryMessageKeepsTheContract(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.environ = append(w.environ, "WXENRICH_OUTPUT_FORMAT="+format, "WXENRICH_HTTP_LISTEN=", "WXENRICH_INPUT_START=all", "WXENRICH_RECHECK_AFTER=0s", "WXENRICH_RETRY_INITIAL=1ms", "WXENRICH_RETRY_MAX=10ms")
+			if format == "json" {
+				w.environ = append(w.environ, "WXENRICH_OUTPUT_CLOUDEVENTS=true")
+			}
 			for i := range 10 {
 				w.account.Unfollow(w.account.OpenID(990 + i))
 			}
@@ -107,6 +110,9 @@ func TestEveryMessageKeepsTheContract(t *testing.T) {
 				if kinds[kind] == 0 {
 					t.Errorf("no message of the kind %s: %v", kind, kinds)
 				}
+			}
+			if n := kinds["cloudevent"]; (n > 0) != (format == "json") {
+				t.Errorf("%d records are CloudEvents", n)
 			}
 			if code := run.end(); code != 0 {
 				t.Errorf("exit code %d", code)
@@ -147,6 +153,9 @@ func (s schemas) validateAll(t *testing.T, js jetstream.JetStream, n int) map[st
 				continue
 			}
 			kinds[h.Get(events.HeaderStatus)]++
+			if h.Get(events.HeaderCEID) != "" {
+				kinds["cloudevent"]++
+			}
 			if err := s[contract.RecordHeaders].Validate(headers(h)); err != nil {
 				t.Errorf("headers of %s: %v", h.Get(events.HeaderEventID), err)
 			}

@@ -65,17 +65,18 @@ func channels() object {
 			{"address", "wx.events.{appid}.{type}"},
 			{"title", "Events"},
 			{"description", "What happened to followers. Publish with JetStream and wait for its ack: before that the event is not stored. " +
-				"The service listens to the type subscribe unless input.subject says more."},
+				"The service listens to the type subscribe unless input.subject says more. \"wxenrich gateway\" stores here what WeChat pushes, as WeChat's XML, of every type."},
 			{"messages", of(eventMessages...)},
 			{"parameters", object{appid, {"type", object{
 				{"description", "the kind of event, where the payload does not say it"}, {"examples", []string{"subscribe", "unsubscribe", "SCAN", "backfill"}}}}}},
 			{"x-jetstream", jetStream("WX_EVENTS", member{"producer", "With a Nats-Msg-Id of your own a publish can be repeated: within the duplicate window the stream keeps one. " +
-				"The service never relies on it; two stored events are two answers."})},
+				"The service never relies on it; two stored events are two answers. The gateway's is <appid>|<openid>|<event>|<time>|<key>, so that WeChat's repeats of a push are one event."})},
 		}},
 		{"profiles", object{
 			{"address", "wx.profiles.{appid}"},
 			{"title", "Records"},
-			{"description", "One record for each event that could be answered. Not in the order of the events: of two records for one person the later fetched_at is the truer."},
+			{"description", "One record for each event that could be answered. Not in the order of the events: of two records for one person the later fetched_at is the truer. " +
+				"Where output is a list there is a channel like this for each, with a stream and a subject of its own: an event has a record in every one, under the same Nats-Msg-Id."},
 			{"messages", of("recordMsgpack", "recordJSON")},
 			{"parameters", object{appid}},
 			{"x-jetstream", jetStream("WX_PROFILES", member{"consumer", "A durable pull consumer with explicit ack; delivery is at least once. " +
@@ -88,6 +89,14 @@ func channels() object {
 			{"messages", of("deadLetter")},
 			{"parameters", object{appid, {"reason", object{{"description", "why"}, {"enum", events.Reasons()}}}}},
 			{"x-jetstream", jetStream("WX_DEAD")},
+		}},
+		{"messages", object{
+			{"address", "wx.messages.{appid}.{type}"},
+			{"title", "Messages"},
+			{"description", "What people write to the account, where \"wxenrich gateway\" takes WeChat's pushes (gateway.messages). The service does not read it."},
+			{"messages", of("message")},
+			{"parameters", object{appid, {"type", object{{"description", "WeChat's MsgType"}, {"examples", []string{"text", "image", "voice", "location"}}}}}},
+			{"x-jetstream", jetStream("WX_MESSAGES", member{"consumer", "As for records. Nats-Msg-Id is the same for WeChat's repeats of a message."})},
 		}},
 	}
 }
@@ -104,6 +113,8 @@ func operations() object {
 		{"takeEvents", operation("receive", "events", "Takes an event; acknowledges it only when its record or dead letter is stored. It is delivered again until then, without a limit.", eventMessages...)},
 		{"giveRecords", operation("send", "profiles", "Stores the record of an event, under a Nats-Msg-Id made of the event's place.", "recordMsgpack", "recordJSON")},
 		{"giveDeadLetters", operation("send", "dead", "Stores an event that cannot be answered.", "deadLetter")},
+		{"storeEvents", operation("send", "events", "The gateway stores an event that WeChat pushes, and tells WeChat success only then.", "eventXML")},
+		{"storeMessages", operation("send", "messages", "The gateway stores a message that somebody wrote to the account, and tells WeChat success only then.", "message")},
 	}
 }
 
@@ -144,6 +155,7 @@ func messages() object {
 		{"eventXML", message("WeChat's push", "text/xml", "A push as it came, decrypted: FromUserName, CreateTime, Event, EventKey and Ticket are kept.", producer, asString())},
 		{"eventCloudEvent", message("CloudEvent, structured", "application/cloudevents+json", "CloudEvents 1.0 in the JSON format.", producer, cloudEvent)},
 		{"eventCloudEventBinary", message("CloudEvent, binary", "application/json", "CloudEvents 1.0 with the attributes in headers; the body is any of the other forms, or empty.", cloudHeaders, object{})},
+		{"message", message("Message to the account", "text/xml", "WeChat's XML as it came, decrypted: ToUserName, FromUserName, CreateTime, MsgType, MsgId and what belongs to the type.", producer, asString())},
 		{"recordMsgpack", message("Record as msgpack", events.Msgpack.ContentType(), "The default (output.format).", headers, record)},
 		{"recordJSON", message("Record as JSON", events.JSON.ContentType(), "The same keys and values.", headers, record, example("follower", json.RawMessage(exampleRecord)))},
 		{"deadLetter", message("Dead letter", "application/octet-stream", "The original message with the reason in its headers.", ref("components/schemas/"+DeadLetter), object{

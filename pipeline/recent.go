@@ -3,7 +3,6 @@ package pipeline
 import (
 	"bytes"
 	"container/list"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,17 +29,26 @@ type recentKey struct {
 	key
 }
 
+// recentAnswer is of a user only what a record needs.
 type recentAnswer struct {
-	key   recentKey
-	user  wechat.User // only what a record needs
-	began time.Time   // when the look-up began
-	upTo  uint64      // every event up to this sequence was stored before that
+	key     recentKey
+	unionid string
+	follows int // WeChat's subscribe
+	raw     []byte
+	began   time.Time // when the look-up began
+	upTo    uint64    // every event up to this sequence was stored before that
 }
 
-// recentOverhead is about what an answer takes besides its row.
+// user is the answer as WeChat gave it.
+func (a *recentAnswer) user() *wechat.User {
+	return &wechat.User{OpenID: a.key.openid, UnionID: a.unionid, Subscribe: a.follows, Raw: a.raw}
+}
+
+// recentOverhead is about what an answer takes besides its row: itself, two
+// openids, an element of the list and an entry of the map.
 const recentOverhead = 400
 
-func (a *recentAnswer) size() int64 { return int64(len(a.user.Raw)) + recentOverhead }
+func (a *recentAnswer) size() int64 { return int64(len(a.raw)) + recentOverhead }
 
 // NewRecent remembers answers in up to about so many bytes; 0 or less is none.
 func NewRecent(bytes int64) *Recent {
@@ -55,11 +63,13 @@ func (r *Recent) put(k recentKey, u *wechat.User, began time.Time, upTo uint64) 
 	if r == nil || upTo == 0 {
 		return
 	}
-	a := &recentAnswer{began: began, upTo: upTo, key: recentKey{
-		appid: k.appid, gen: k.gen, life: k.life, key: key{strings.Clone(k.openid), k.lang},
-	}}
 	// A row is part of its whole batch's memory, and must not keep that alive.
-	a.user = wechat.User{OpenID: a.key.openid, UnionID: strings.Clone(u.UnionID), Subscribe: u.Subscribe, Raw: bytes.Clone(u.Raw)}
+	ids := k.openid + u.UnionID
+	k.openid = ids[:len(k.openid)]
+	a := &recentAnswer{
+		key: k, unionid: ids[len(k.openid):], follows: u.Subscribe, raw: bytes.Clone(u.Raw),
+		began: began, upTo: upTo,
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old, ok := r.byKey[k]; ok {

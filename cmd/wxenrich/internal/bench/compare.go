@@ -58,8 +58,23 @@ func (p Program) Compare(ctx context.Context, c Case, o Options) (*Comparison, e
 			*t.runs = append(*t.runs, f)
 		}
 	}
-	r.Medians.Relay, r.Medians.Service, r.Medians.Control = median(r.Relay), median(r.Service), median(r.Control)
+	r.sum()
 	return r, nil
+}
+
+func (r *Comparison) sum() {
+	r.Medians.Relay, r.Medians.Service, r.Medians.Control = median(r.Relay), median(r.Service), median(r.Control)
+}
+
+// Add adds further runs of a case.
+func (all Results) Add(r *Comparison) {
+	sum := all[r.Case.Name]
+	if sum == nil {
+		all[r.Case.Name] = r
+		return
+	}
+	sum.Relay, sum.Service, sum.Control = append(sum.Relay, r.Relay...), append(sum.Service, r.Service...), append(sum.Control, r.Control...)
+	sum.sum()
 }
 
 // Ratio is the median of the quotients of the service's figure and the relay's

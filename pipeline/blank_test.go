@@ -32,7 +32,7 @@ func TestBlankRowsOfOldEvents(t *testing.T) {
 			case gone && a.record.Status != events.NotFollowing:
 				t.Fatalf("event %d: %s", a.src(t), a.record.Status)
 			case !gone && a.record.Status != events.Following:
-				wrong++ // blank twice
+				wrong++ // blank twice, when those who have left had used up the third looks
 			}
 		}
 		if wrong > 1 {
@@ -44,6 +44,34 @@ func TestBlankRowsOfOldEvents(t *testing.T) {
 		}
 		t.Logf("%d calls for %d batches", c.Calls, n/100)
 	}, wechattest.WithSeed(4), wechattest.WithLatency(wechattest.Constant(60*time.Millisecond)))
+}
+
+// Some are blank in every batch they are in: a call of their own tells.
+func TestBlankInEveryBatch(t *testing.T) {
+	for name, age := range map[string]time.Duration{"now": 0, "an hour ago": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n, blank = 500, 8
+				for i := range blank {
+					w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, OpenID: w.acc.OpenID(50 * i)}, Do: wechattest.Action{BlankRow: true}})
+				}
+				w.acc.Unfollow(w.acc.OpenID(n - 1))
+				w.publish(n, w.openid)
+				time.Sleep(age)
+				lane := w.start(lifelike())
+				answers := w.answers(n)
+				w.unionids(answers)
+				if got := count(answers); got["following"] != n-1 || got["not_following"] != 1 {
+					t.Errorf("answers: %v", got)
+				}
+				// The batches, one more for the second looks, a call for each third
+				// look, and for a batch that ends with one of them.
+				if calls := lane.Stats().Counts().Calls; calls > n/100+1+blank+1+4 {
+					t.Errorf("%d calls for %d batches", calls, n/100)
+				}
+			}, wechattest.WithSeed(2), wechattest.WithLatency(usual))
+		})
+	}
 }
 
 // Where many have left, looking twice at all of them would cost many calls.

@@ -67,6 +67,10 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 		if u.Subscribe == 0 && l.lookTwice(it, o) {
 			continue
 		}
+		if u.Subscribe == 0 && l.lookAlone(it) {
+			l.single(c, it, o)
+			continue
+		}
 		settled, rowsOf = append(settled, it), append(rowsOf, u)
 	}
 	l.answerRows(c, settled, rowsOf, began, o)

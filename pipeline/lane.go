@@ -76,6 +76,7 @@ type Lane struct {
 	proof    proof
 	unionIDs unionIDs
 	seconds  seconds
+	thirds   thirds
 	known    match.Known
 	state    stateKeeper
 	stats    Stats

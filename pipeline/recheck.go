@@ -25,6 +25,13 @@ func (l *Lane) lookTwice(it *item, o *outcome) bool {
 	return true
 }
 
+// lookAlone reports whether somebody who seems not to follow for the second time
+// is to be asked for alone: two batches may have had a blank row for them, and
+// some people are blank in every batch (forum, 2022).
+func (l *Lane) lookAlone(it *item) bool {
+	return it.State.rechecked && l.thirds.take(time.Now())
+}
+
 // fresh is the age below which a follower may not be visible yet.
 const fresh = time.Minute
 
@@ -71,5 +78,36 @@ func (s *seconds) take() bool {
 		return false
 	}
 	s.spent++
+	return true
+}
+
+const (
+	// thirdEvery is how long it takes to earn a third look, which is a whole call.
+	// That is 1,440 a day at most, where WeChat allows 500,000 or more; in a
+	// backlog, where every third person may have left, next to nobody gets one.
+	thirdEvery = time.Minute
+	// thirdsMost is how many can be saved up.
+	thirdsMost = 10
+)
+
+// thirds are the third looks that may be taken: see lookAlone. The zero value
+// has all that can be saved up. It is safe for concurrent use.
+type thirds struct {
+	mu   sync.Mutex
+	from time.Time // since when they are earned
+}
+
+// take takes one, if there is one.
+func (t *thirds) take(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if most := now.Add(-thirdsMost * thirdEvery); t.from.Before(most) {
+		t.from = most
+	}
+	next := t.from.Add(thirdEvery)
+	if next.After(now) {
+		return false
+	}
+	t.from = next
 	return true
 }

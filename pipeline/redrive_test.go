@@ -212,6 +212,45 @@ func TestRedriveFindsAnAnswer(t *testing.T) {
 	})
 }
 
+// TestRedriveThatAnotherHasEnded is of a replica that has a letter in hand for
+// longer than the ack wait, and comes to another end than the one that got it in
+// the meantime: the record of that one stands, and no letter beside it.
+func TestRedriveThatAnotherHasEnded(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		w.publish(2, func(i int) []byte { return []byte([]string{w.acc.OpenID(0), w.acc.BadOpenID(1)}[i]) })
+		w.start(lifelike(), w.board(kv))
+		w.stored("WX_PROFILES", 1)
+		w.stored("WX_DEAD", 1)
+		w.settled(lifelike().Durable)
+		time.Sleep(time.Hour) // whoever was refused is forgotten
+		var letter events.DeadLetter
+		for _, a := range w.answers(2) {
+			if a.reason != "" {
+				letter = a.dead
+			}
+		}
+		slow := wechattest.Constant(18 * time.Second)
+		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Latency: &slow}})
+		viewer := w.viewer(kv)
+		w.redrive(viewer, "redrive-1", dead.Selection{})
+		time.Sleep(30 * time.Second)
+		r := events.Record{Event: events.Event{ID: "e", AppID: appid, OpenID: w.acc.BadOpenID(1), Source: letter.Message.Source}, Status: events.Following, Hop: 1}
+		m, err := r.Msg("wx.profiles."+appid, events.JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.js.PublishMsg(w.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(viewer, "redrive-1", job.Done)
+		if got := w.everything()[letter.Message.Source.Seq]; got != (told{records: 1, hop: 1}) {
+			t.Errorf("%+v, want the record alone", got)
+		}
+		w.lawful()
+	})
+}
+
 // TestRedriveKeepsTheGeneration has letters of a replay and of another account
 // beside those of the service, and one that was cut.
 func TestRedriveKeepsTheGeneration(t *testing.T) {

@@ -135,7 +135,7 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 			from -= min(from, lookBackSpan/2)
 		}
 		err = b.read(ctx, from, since)
-	case b.at.Before(asked) && !b.fresh(now): // else whoever publishes looks once more if it takes long
+	case b.at.Before(asked) && (l.redrives() || !b.fresh(now)): // else whoever publishes looks once more if it takes long
 		l.stats.lookBacks.Add(1)
 		err = b.readOn(ctx)
 	}
@@ -173,10 +173,14 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	if trusted == 0 {
 		trusted = time.Duration(l.ackWait.Load()) // nobody has had to know yet
 	}
+	most := trusted
+	if l.redrives() { // a record and a letter have two ids: the output knows neither by the other's
+		most = min(most, time.Duration(l.ackWait.Load()))
+	}
 	now := time.Now()
 	var late []*delivery
 	for _, a := range answers {
-		if elapsed(a.delivery.taken, now) > trusted {
+		if elapsed(a.delivery.taken, now) > most {
 			late = append(late, a.delivery)
 		}
 	}

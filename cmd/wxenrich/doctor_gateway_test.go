@@ -55,6 +55,8 @@ func TestDoctorOfTheGateway(t *testing.T) {
 			t.Errorf("no %q in\n%s", text, r.out)
 		}
 	}
+	only := []string{"WXENRICH_NATS_URL=" + w.nats.URL(), "WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "T=" + pushToken, "WXENRICH_ACCOUNTS_0_PUSH_TOKEN_ENV=T"}
+	wxenrich(t, only, "", "doctor").want(t, 1, "note  account "+testAppID+": there is no AppSecret, so WeChat was not asked", "")
 	if strings.Contains(r.out, pushToken) || strings.Contains(r.out, "tooshort") {
 		t.Errorf("a secret is shown:\n%s", r.out)
 	}

@@ -41,6 +41,10 @@ const quotaPath = "/cgi-bin/user/info/batchget"
 
 func (d *doctor) examineAccount(ctx context.Context, a *config.Account) {
 	about := "account " + a.AppID
+	if a.PushOnly() {
+		d.say(told, about, `there is no AppSecret, so WeChat was not asked: "wxenrich gateway" does without`, "")
+		return
+	}
 	if a.Token.Source == "classic" {
 		d.say(told, about, "token.source is classic: to fetch a token would end the one in use, so neither token nor quota was asked for", "")
 		return

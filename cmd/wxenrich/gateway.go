@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,6 +66,9 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	log = t.Logger(log)
 	t.Complain(log)
 	for _, w := range cfg.Warnings {
+		if strings.HasPrefix(w.Path, "accounts[") && strings.Contains(w.Path, "].secret_") {
+			continue // it reads no AppSecret
+		}
 		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
 	}
 	accounts, err := pushAccounts(cfg, a.getenv)

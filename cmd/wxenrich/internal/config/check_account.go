@@ -76,7 +76,7 @@ func (l *loader) checkToken(path string, a *Account) {
 	known := ours || a.Token.Path+a.Token.URL+a.Token.Env != ""
 	secrets := a.SecretFile != "" || a.SecretEnv != ""
 	switch {
-	case ours && !secrets && a.Push.Configured():
+	case a.PushOnly():
 		l.warn(p("secret_file"), "is missing: \"wxenrich gateway\" does without, \"wxenrich run\" does not")
 	case ours && !secrets:
 		l.wrong(p("secret_file"), "is missing: want secret_file or secret_env, since token.source is %s", a.Token.Source)

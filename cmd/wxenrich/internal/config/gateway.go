@@ -53,6 +53,12 @@ type Push struct {
 // Configured reports whether WeChat can push for the account.
 func (p *Push) Configured() bool { return p.TokenFile != "" || p.TokenEnv != "" }
 
+// PushOnly reports whether nothing but pushes can be taken for the account: it
+// says of no AppSecret.
+func (a *Account) PushOnly() bool {
+	return a.Push.Configured() && a.SecretFile == "" && a.SecretEnv == "" && (a.Token.Source == "stable" || a.Token.Source == "classic")
+}
+
 // Token reads the token by which WeChat signs. getenv is os.Getenv. The error
 // never holds it.
 func (p *Push) Token(getenv func(string) string) (wechat.Secret, error) {

@@ -162,7 +162,7 @@ func TestPublishAllSaysWhereItStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := short.PublishAll(t.Context(), many(10, -1)); n != 0 || !errors.Is(err, jetstream.ErrNoStreamResponse) {
+	if n, err := short.PublishAll(t.Context(), many(10, -1)); n != 0 || !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, context.DeadlineExceeded) { // the latter on a slow machine
 		t.Errorf("no stream: %d, %v", n, err)
 	}
 }

@@ -22,8 +22,8 @@ func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, la
 	r := Report{At: time.Now().UTC(), Accounts: make([]Account, len(lanes))}
 	rd := reader{board: board, now: r.At, streams: make(map[string]jetstream.Stream)}
 	for i := range lanes {
-		names := []string{lanes[i].Stream, lanes[i].Dead.Stream}
-		for _, p := range lanes[i].Records {
+		names := []string{lanes[i].Stream}
+		for _, p := range append(slices.Clip(lanes[i].Records), lanes[i].Dead) {
 			names = append(names, p.Stream)
 		}
 		for _, name := range names {

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,7 +123,7 @@ func TestOutputsAreLookedAtOneByOne(t *testing.T) {
 		w.publish(n, w.openid)
 		first := w.start(cfg)
 		w.answers(n)
-		w.until("it is said", func() bool { return first.State().Output != "" })
+		w.until("it is said of which", func() bool { return strings.HasPrefix(first.State().Output, "stream WX_JSON: ") })
 		if acked := n - w.consumer(cfg.Durable).NumAckPending; acked != 5 || w.held("WX_JSON") != 5 {
 			t.Errorf("%d are acknowledged, %d of %d in the second output", acked, w.held("WX_JSON"), n)
 		}

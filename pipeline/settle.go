@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -65,7 +67,7 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		case tooLarge(err):
 			left = append(left, l.smaller(a))
 		default:
-			left, failed = append(left, a), err
+			left, failed = append(left, a), l.at(a, err)
 		}
 	}
 	return left, failed
@@ -84,6 +86,19 @@ func (l *Lane) acknowledge(a answer, now time.Time) {
 	}
 	l.stats.answered(a)
 	l.timings.answered(a.delivery.event.Source.Time, now)
+}
+
+// at says at which stream an answer failed. The subject may hold an openid.
+func (l *Lane) at(a answer, err error) error {
+	places := l.places.Load()
+	if places == nil {
+		return err
+	}
+	i := len(l.cfg.Outputs) // where dead letters go
+	if a.cause == nil {
+		i = bits.TrailingZeros8(uint8(a.fills))
+	}
+	return fmt.Errorf("stream %s: %w", (*places)[i].stream, err)
 }
 
 // publish publishes answers, those for one stream together. It returns one error

@@ -55,7 +55,7 @@ func (l *loop) look(now time.Time, items []*item) {
 		l.stats.group(len(items))
 		l.timings.lookedUp(items[0].Since, now)
 	}
-	c := contexts{stop: l.period.ctx, abort: l.c.abort}
+	c := contexts{stop: l.period.ctx, abort: l.c.abort, last: l.stopping()}
 	go func() { l.done <- l.work(c, items) }()
 }
 

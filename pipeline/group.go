@@ -77,8 +77,10 @@ func (l *Lane) work(c contexts, items []*item) (o outcome) {
 		l.try(c, items[0], &o)
 		return o
 	}
+	first := c
+	c.last = false // whatever follows is a luxury
 	s := l.draw(c, items)
-	users, began, err := l.batchGet(c, items)
+	users, began, err := l.batchGet(first, items)
 	if err == nil {
 		fault("looked-up")
 		l.compareInTime(s, users)

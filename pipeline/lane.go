@@ -146,6 +146,7 @@ func (l *Lane) RateLimit() float64 { return l.throttle.limit() }
 type contexts struct {
 	stop  context.Context // begin nothing new
 	abort context.Context // end what is in flight
+	last  bool            // although it stops, a call may begin if it need not wait
 	probe bool            // a limit of our own of the quota keeps nobody from asking
 }
 

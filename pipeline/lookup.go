@@ -144,6 +144,11 @@ func (l *Lane) call(c contexts, n int, op func(context.Context) error) error {
 // used. Every call of the lane for data goes through it.
 func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.Time) error) error {
 	cost := quota.Call{OpenIDs: n, Bulk: l.task != nil}
+	if c.last {
+		var cancel context.CancelFunc
+		c.stop, cancel = context.WithTimeout(c.abort, lastWait)
+		defer cancel()
+	}
 	began, ok := l.turn(c.stop)
 	if ok && c.probe {
 		l.budget.force(cost)
@@ -164,6 +169,9 @@ func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.T
 	l.throttle.heed(began, err, l.rand())
 	return err
 }
+
+// lastWait is how long the last call of a lane that stops may wait for its turn.
+const lastWait = 50 * time.Millisecond
 
 // sent reports whether a call that ended so was made at all. One that failed for
 // want of a token, of a well-formed request or of a connection has cost nothing.

@@ -46,6 +46,26 @@ func TestStopWhileWeChatHangs(t *testing.T) {
 	w.answers(250)
 }
 
+// The batch that is open at the stop goes into a call that is free: whoever
+// takes over would ask for its people later.
+func TestStopLooksUpTheOpenBatch(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		cfg := lifelike()
+		cfg.Fixed, cfg.Window = true, time.Minute
+		lane := w.start(cfg)
+		w.publish(5, w.openid)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		lane.stop()
+		if c := lane.Stats().Counts(); c.Records != 5 || c.Calls != 1 {
+			t.Errorf("counts after the stop: %+v", c)
+		}
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("the stop took %v", took)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
 func TestStopWhileIdleIsQuick(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wechattest.AccountConfig{})

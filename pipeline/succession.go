@@ -57,6 +57,7 @@ func (l *loop) inherit() {
 			l.hand.remove(d)
 			d.settled = true
 			_ = d.msg.Ack()
+			d.ended("repeated")
 			l.stats.repeats.Add(1)
 		default:
 			d.heir = false

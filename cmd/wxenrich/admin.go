@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,9 +29,9 @@ type admin struct {
 
 // startAdmin listens as the configuration says; lanes is asked anew at each
 // request, and gives none while there are none yet.
-func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, log *slog.Logger) (*admin, error) {
+func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, wrong func() trouble, log *slog.Logger) (*admin, error) {
 	ready := func(w http.ResponseWriter, r *http.Request) {
-		readyz(w, lanes(), r.URL.Query().Get("exclude") == "holds")
+		readyz(w, lanes(), wrong(), r.URL.Query().Get("exclude") == "holds")
 	}
 	return serveAdmin(c.Listen, "http.listen", c.TokenFile, t, ready, log)
 }
@@ -79,9 +83,9 @@ type laneReport struct {
 // body says of each what is wrong. With holdsPass an account on hold does not
 // count: WeChat refuses it whoever asks, and another replica, or a newer one,
 // would do no better.
-func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, holdsPass bool) {
+func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, wrong trouble, holdsPass bool) {
 	status := http.StatusOK
-	if len(lanes) == 0 { // it waits for NATS
+	if lanes == nil { // it waits for NATS
 		status = http.StatusServiceUnavailable
 	}
 	reports := make([]laneReport, 0, len(lanes))
@@ -96,7 +100,33 @@ func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, holdsPass bool) {
 		}
 		reports = append(reports, r)
 	}
+	for _, appid := range slices.Sorted(maps.Keys(wrong.accounts)) {
+		status = http.StatusServiceUnavailable
+		r := laneReport{AppID: appid, Phase: pipeline.Refused, Reason: wrong.accounts[appid].Error()}
+		if u, ok := errors.AsType[*exitError](wrong.accounts[appid]); ok {
+			r.Hint = strings.Join(u.hints, "\n")
+		}
+		reports = append(reports, r)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"accounts": reports}) // an error: the client is gone
+	body := map[string]any{"accounts": reports}
+	if len(wrong.faults) > 0 {
+		body["configuration"] = wrong.faults
+	}
+	_ = json.NewEncoder(w).Encode(body) // an error: the client is gone
+}
+
+// trouble is what else keeps the service from being as its configuration wants it.
+type trouble struct {
+	accounts map[string]error // that have no lane, and why
+	faults   config.Faults    // parts of the configuration that are not in effect; what was there before is
+}
+
+func troubleOf(s *service, r *accountsReader) trouble {
+	t := trouble{faults: r.wrong()}
+	if s != nil {
+		t.accounts = s.fleet.without()
+	}
+	return t
 }

@@ -110,12 +110,11 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 		return err
 	}
 	defer service.close()
-	lanes := func() []*pipeline.Lane { return service.lanes }
-	if err := pipeline.Observe(t.meter, lanes); err != nil {
+	if err := pipeline.Observe(t.meter, service.fleet.lanes); err != nil {
 		return err
 	}
 	if f.http != "" {
-		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, lanes, log)
+		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, service.fleet.lanes, func() trouble { return trouble{} }, log)
 		if err != nil {
 			return err
 		}
@@ -139,9 +138,9 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 	defer gw.close()
 
 	ended := make(chan error, 1)
-	go func() { ended <- service.run(life) }()
+	go func() { ended <- service.run(life, false) }()
 
-	view := &demoView{out: a.out, getenv: a.getenv, plain: f.plain, json: f.json, world: w, gateway: gw.url, book: book, lane: service.lanes[0]}
+	view := &demoView{out: a.out, getenv: a.getenv, plain: f.plain, json: f.json, world: w, gateway: gw.url, book: book, lane: service.fleet.lanes()[0]}
 	ctx, quiet := context.WithCancel(ctx)
 	defer quiet()
 	var traffic sync.WaitGroup

@@ -28,7 +28,7 @@ This page is generated from the instruments themselves: run
 ` + "`go test ./cmd/wxenrich -run TestMetricsPage -update`" + ` after a change.
 
 ` + "`http.listen`" + `, and ` + "`gateway.http_listen`" + ` of a gateway, serves them to Prometheus on ` + "`/metrics`" + `. Names and units are stable: one that goes is named in the
-changelog a version before. Every metric but the size of a gateway's spool has the label ` + "`appid`" + `; further labels take values of closed sets only
+changelog a version before. Every metric but the size of a gateway's spool and the faults of a configuration has the label ` + "`appid`" + `; further labels take values of closed sets only
 (reasons, classes, endpoints, known errcodes). No metric carries an openid, a message of WeChat's, or its request id
 (` + "`rid`" + `, which is in the log, in ` + "`/readyz`" + ` and in ` + "`wxenrich status`" + `).
 
@@ -44,6 +44,9 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := pipeline.NewTimings(names); err != nil {
+		t.Fatal(err)
+	}
+	if err := observeConfig(names, func() int { return 0 }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := newAPIDuration(names); err != nil {

@@ -90,15 +90,19 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	var running atomic.Pointer[service]
 	lanes := func() []*pipeline.Lane {
 		if s := running.Load(); s != nil {
-			return s.lanes
+			return s.fleet.lanes()
 		}
 		return nil
+	}
+	var reader atomic.Pointer[accountsReader]
+	if err := observeConfig(t.meter, func() int { return len(reader.Load().wrong()) }); err != nil {
+		return err
 	}
 	if err := pipeline.Observe(t.meter, lanes); err != nil {
 		return err
 	}
 	if cfg.HTTP.Listen != "" {
-		admin, err := startAdmin(cfg.HTTP, t, lanes, log)
+		admin, err := startAdmin(cfg.HTTP, t, lanes, func() trouble { return troubleOf(running.Load(), reader.Load()) }, log)
 		if err != nil {
 			return err
 		}
@@ -115,9 +119,17 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	}
 	defer s.close()
 	running.Store(s)
-	err = s.run(ctx)
-	logTotals(log, s.lanes)
-	return err
+	if stopAfter != nil { // each account has had its share, whatever becomes of the configuration
+		return s.run(ctx, false)
+	}
+	r := &accountsReader{options: config.Options{Path: a.configPath, Environ: a.environ, Accounts: true}, log: log, fleet: s.fleet, cfg: cfg}
+	reader.Store(r)
+	stopReading, err := r.follow(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopReading()
+	return s.run(ctx, cfg.AccountsDir != "")
 }
 
 // startEmbedded runs the server that the configuration asks for.
@@ -131,18 +143,4 @@ func startEmbedded(cfg *config.Config, log *slog.Logger) (*embedded.Server, erro
 	}
 	log.Info("embedded NATS server", slog.String("url", server.URL()), slog.String("store_dir", cfg.NATS.StoreDir))
 	return server, nil
-}
-
-// logTotals says at the end what each account's lane has done.
-func logTotals(log *slog.Logger, lanes []*pipeline.Lane) {
-	for _, l := range lanes {
-		c := l.Stats().Counts()
-		var dead int64
-		for _, n := range c.DeadLetters {
-			dead += n
-		}
-		log.Info("lane has ended", slog.String("appid", l.AppID()),
-			slog.Int64("events", c.Received), slog.Int64("records", c.Records), slog.Int64("dead_letters", dead),
-			slog.Int64("handed_back", c.HandedBack), slog.Int64("api_calls", c.Calls))
-	}
 }

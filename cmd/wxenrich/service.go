@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,8 +24,23 @@ type service struct {
 	publish   *natsconn.Conn  // its own: an answer must not leave hours late from a buffer
 	board     *pipeline.Board // nil if there is none
 	telemetry *telemetry
-	clients   []*wxapi.API
-	lanes     []*pipeline.Lane
+	fleet     *fleet
+
+	// What lanes are made of.
+	clients clients
+	limit   *pipeline.Limit
+	js      jetstream.JetStream
+	bucket  jetstream.KeyValue // nil if there is none
+	out     *pipeline.Publisher
+	recent  *pipeline.Recent
+
+	said sync.Map // what was found of streams; accounts share them, and come by themselves
+}
+
+// fresh reports whether something is said for the first time.
+func (s *service) fresh(text string) bool {
+	_, before := s.said.LoadOrStore(text, true)
+	return !before
 }
 
 // clients makes an account's WeChat client. The bucket is where replicas share
@@ -34,12 +50,13 @@ type clients func(*config.Account, jetstream.KeyValue) (*wxapi.API, error)
 // newService connects, makes or checks the streams, and builds the lanes.
 // close ends what it began.
 func newService(ctx context.Context, cfg *config.Config, conn natsconn.Settings, clients clients, limit *pipeline.Limit, t *telemetry, log *slog.Logger) (*service, error) {
-	s := &service{log: log, telemetry: t}
+	s := &service{log: log, telemetry: t, fleet: newFleet(log), clients: clients, limit: limit}
+	s.fleet.make = s.join
 	if err := s.connect(ctx, conn); err != nil {
 		s.close()
 		return nil, err
 	}
-	if err := s.build(ctx, cfg, clients, limit); err != nil {
+	if err := s.build(ctx, cfg); err != nil {
 		s.close()
 		return nil, s.consume.Explain(err)
 	}
@@ -63,64 +80,87 @@ func (s *service) connect(ctx context.Context, conn natsconn.Settings) error {
 }
 
 // build makes the streams and the lanes.
-func (s *service) build(ctx context.Context, cfg *config.Config, clients clients, limit *pipeline.Limit) error {
-	js, err := s.consume.JetStream()
+func (s *service) build(ctx context.Context, cfg *config.Config) error {
+	var err error
+	if s.js, err = s.consume.JetStream(); err != nil {
+		return err
+	}
+	found, err := ensureStreams(ctx, s.js, cfg)
 	if err != nil {
 		return err
 	}
-	found, err := ensureStreams(ctx, js, cfg)
-	if err != nil {
+	if s.out, err = pipeline.NewPublisher(s.publish.Conn); err != nil {
 		return err
 	}
-	out, err := pipeline.NewPublisher(s.publish.Conn)
-	if err != nil {
-		return err
-	}
-	bucket, err := openBucket(ctx, js, cfg)
-	if err == nil && bucket != nil {
-		s.board, err = pipeline.OpenBoard(ctx, bucket, s.log)
+	s.bucket, err = openBucket(ctx, s.js, cfg)
+	if err == nil && s.bucket != nil {
+		s.board, err = pipeline.OpenBoard(ctx, s.bucket, s.log)
 	}
 	if err != nil {
 		s.log.Warn("replicas cannot share tokens, holds and counts; this one goes on alone", slog.Any("error", err))
 	}
-	if bucket != nil {
-		_ = found.addBucket(ctx, bucket) // it only stays unchecked
+	if s.bucket != nil {
+		_ = found.addBucket(ctx, s.bucket) // it only stays unchecked
 	}
 	found.server = s.consume.ConnectedServerVersion()
 	if err := s.inspect(cfg, found); err != nil {
 		return err
 	}
-	recent := pipeline.NewRecent(int64(cfg.Recent.Memory))
+	s.recent = pipeline.NewRecent(int64(cfg.Recent.Memory))
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
-		client, err := clients(a, bucket)
+		m, err := s.member(cfg, a)
 		if err != nil {
 			return err
 		}
-		s.clients = append(s.clients, client)
-		lc, err := laneConfig(cfg, a)
-		if err != nil {
-			return err
-		}
-		lane, err := pipeline.NewLane(pipeline.Deps{
-			JS: js, Out: out, WeChat: client, Log: s.log, Limit: limit, Recent: recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
-			Board: s.board, Renewed: client.Renewed, TokenHint: client.TokenHint,
-		}, lc)
-		if err != nil {
-			return usage("%w", err)
-		}
-		s.lanes = append(s.lanes, lane)
+		s.fleet.add(cfg, a, m)
 	}
 	return nil
 }
 
-// run answers events until ctx ends.
-func (s *service) run(ctx context.Context) error {
-	err := pipeline.Run(ctx, s.lanes)
+// member makes an account's lane.
+func (s *service) member(cfg *config.Config, a *config.Account) (*member, error) {
+	client, err := s.clients(a, s.bucket)
+	if err != nil {
+		return nil, err
+	}
+	lc, err := laneConfig(cfg, a)
+	if err != nil {
+		return nil, err
+	}
+	lane, err := pipeline.NewLane(pipeline.Deps{
+		JS: s.js, Out: s.out, WeChat: client, Log: s.log, Limit: s.limit, Recent: s.recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
+		Board: s.board, Renewed: client.Renewed, TokenHint: client.TokenHint,
+	}, lc)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return &member{lane, client}, nil
+}
+
+// join makes the lane of an account that comes later, and its streams if they
+// are missing.
+func (s *service) join(ctx context.Context, cfg *config.Config, a *config.Account) (*member, error) {
+	alone := *cfg
+	alone.Accounts = []config.Account{*a}
+	found, err := ensureStreams(ctx, s.js, &alone)
+	if err != nil {
+		return nil, s.consume.Explain(err)
+	}
+	if err := s.inspect(&alone, found); err != nil {
+		return nil, err
+	}
+	return s.member(cfg, a)
+}
+
+// run answers events until ctx ends. Without stay it ends, too, when every lane
+// has by itself.
+func (s *service) run(ctx context.Context, stay bool) error {
+	err := s.fleet.run(ctx, stay)
 	if _, refused := errors.AsType[*pipeline.Refusal](err); refused {
 		return refusals(err)
 	}
-	return err
+	return nil
 }
 
 // flushTimeout is how long the end waits for the server to take the last acks.
@@ -128,9 +168,7 @@ const flushTimeout = time.Second
 
 // close sends what is still to be sent, acks above all, and hangs up.
 func (s *service) close() {
-	for _, c := range s.clients {
-		c.Close()
-	}
+	s.fleet.close()
 	s.board.Close()
 	if s.consume != nil {
 		_ = s.consume.FlushTimeout(flushTimeout) // an ack that is lost costs a redelivery
@@ -187,13 +225,16 @@ func (s *service) inspect(cfg *config.Config, found *layout) error {
 		return usage("%s", f).hint("%s", f.Fix)
 	}
 	for _, f := range findings {
-		if f.Severity == plan.Warn {
+		if f.Severity == plan.Warn && s.fresh(f.String()) {
 			s.log.Warn(f.String(), slog.String("fix", f.Fix))
 		}
 	}
 	for _, d := range found.differences(findings) {
 		if d.Fatal {
 			return usage("%s", d).hint("nats stream edit %s, or name another stream", d.Stream)
+		}
+		if !s.fresh(d.String()) {
+			continue
 		}
 		s.log.Warn("stream differs from the configuration; it is used as it is",
 			slog.String("stream", d.Stream), slog.String("field", d.Field), slog.String("have", d.Have), slog.String("want", d.Want))

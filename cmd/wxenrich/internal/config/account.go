@@ -29,6 +29,15 @@ type Account struct {
 	Recent  Recent  `yaml:"recent" override:"yes"`
 	Recheck Recheck `yaml:"recheck" override:"yes"`
 	Retry   Retry   `yaml:"retry" override:"yes"`
+
+	file string // of accounts_dir that it stands in; empty if it is not from there
+}
+
+// Same reports whether two accounts are set alike, wherever they stand.
+func (a *Account) Same(b *Account) bool {
+	x, y := *a, *b
+	x.file, y.file = "", ""
+	return reflect.DeepEqual(x, y)
 }
 
 // Token says where the access token comes from.

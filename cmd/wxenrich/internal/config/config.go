@@ -8,7 +8,7 @@ package config
 type Config struct {
 	NATS        NATS      `yaml:"nats"`
 	Accounts    []Account `yaml:"accounts"`
-	AccountsDir string    `yaml:"accounts_dir" doc:"folder with one YAML file for each further account, for platforms with many" zh:"账号目录：每个账号一个 YAML 文件，适合账号很多的平台"`
+	AccountsDir string    `yaml:"accounts_dir" doc:"folder with one YAML file for each further account, for platforms with many; read again when a file in it changes" zh:"账号目录：每个账号一个 YAML 文件，适合账号很多的平台；文件变化时自动重新读取"`
 	Input       Input     `yaml:"input"`
 	Batch       Batch     `yaml:"batch"`
 	Outputs     []Output  `yaml:"output"` // the first is the one that is read where one is
@@ -27,6 +27,7 @@ type Config struct {
 	Warnings []Fault `yaml:"-"`
 
 	origins map[string]Origin // by path; a path that is missing has its default
+	stale   []string          // see Stale
 }
 
 // NATS says where the server is, or that it runs inside the process.

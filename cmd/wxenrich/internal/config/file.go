@@ -91,13 +91,13 @@ func (l *loader) accountList(n *yaml.Node) {
 		l.fault("accounts", l.at(n), "is a %s: want a list, each item beginning with \"- appid:\"", kindName(n))
 	default:
 		for _, item := range n.Content {
-			l.accounts = append(l.accounts, accountSource{l.source, item})
+			l.accounts = append(l.accounts, accountSource{file: l.source, node: item})
 		}
 	}
 }
 
 // accountDir remembers the accounts of a folder, one in each file, by name.
-func (l *loader) accountDir(dir string) {
+func (l *loader) accountDir(dir string, o Options) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		l.fault("accounts_dir", l.where("accounts_dir"), "%v", plain(err))
@@ -110,11 +110,16 @@ func (l *loader) accountDir(dir string) {
 			continue
 		}
 		path := filepath.Join(dir, name)
+		if o.leaveOut[path] {
+			continue
+		}
 		switch root, err := readYAML(path); {
 		case err != nil:
 			l.fault("", path, "%v", plain(err))
 		case root != nil:
-			l.accounts = append(l.accounts, accountSource{path, root})
+			l.accounts = append(l.accounts, accountSource{path, root, true})
+		case o.again: // somebody may be writing it just now
+			l.fault("", path, "is empty: want an account; remove the file to remove the account")
 		}
 	}
 }

@@ -19,7 +19,10 @@ const DefaultFile = "wxenrich.yaml"
 type Options struct {
 	Path     string   // the file; empty for EnvConfig's, else DefaultFile if it exists
 	Environ  []string // "NAME=value" as os.Environ gives it
-	Accounts bool     // at least one account must be there
+	Accounts bool     // at least one account must be there, or accounts_dir
+
+	leaveOut map[string]bool // files of accounts_dir not to read
+	again    bool            // a file of accounts_dir that is empty is a fault: see Reload
 }
 
 // Default is the configuration without a file and without variables.
@@ -33,6 +36,14 @@ func Default() *Config {
 // configuration is returned with it as far as it could be read, so that both
 // can be shown.
 func Load(o Options) (*Config, error) {
+	l := load(o)
+	if len(l.faults) > 0 {
+		return l.cfg, l.faults
+	}
+	return l.cfg, nil
+}
+
+func load(o Options) *loader {
 	l := &loader{cfg: Default(), environ: map[string]string{}, used: map[string]bool{}}
 	for _, kv := range o.Environ {
 		if name, value, ok := strings.Cut(kv, "="); ok {
@@ -47,17 +58,14 @@ func Load(o Options) (*Config, error) {
 	l.envOutputs()
 	l.env()
 	if l.cfg.AccountsDir != "" {
-		l.accountDir(l.cfg.AccountsDir)
+		l.accountDir(l.cfg.AccountsDir, o)
 	}
 	l.envAccounts()
 	l.readAccounts()
 	l.unknownVars()
 	l.settlePublish()
-	l.check(o.Accounts)
-	if len(l.faults) > 0 {
-		return l.cfg, l.faults
-	}
-	return l.cfg, nil
+	l.check(o.Accounts && l.cfg.AccountsDir == "")
+	return l
 }
 
 // loader is what one Load knows.
@@ -76,6 +84,7 @@ type loader struct {
 type accountSource struct {
 	file string
 	node *yaml.Node
+	dir  bool // the file is one of accounts_dir
 }
 
 func (l *loader) path(given string) string {
@@ -101,6 +110,9 @@ func (l *loader) readAccounts() {
 		setDefaults(v)
 		a.inherit(l.cfg)
 		if src.node != nil {
+			if src.dir {
+				a.file = src.file
+			}
 			l.source = src.file
 			l.cfg.origins[accountPath(i)] = Origin{"file", l.at(src.node)}
 			l.section(src.node, v, accountPath(i))

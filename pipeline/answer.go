@@ -15,11 +15,13 @@ import (
 // has several outputs it ends when it is answered for each.
 type answer struct {
 	delivery *delivery
-	msg      *nats.Msg
+	msg      *nats.Msg         // nil: nothing is to be stored
 	fills    outputSet         // the outputs that it is for: a record one, a dead letter all
 	also     []answer          // records for further outputs
 	cause    *cause            // of a dead letter; nil for a record
 	created  trace.SpanContext // of its span; zero if it has none
+	unionID  string            // of a record
+	asOf     time.Time         // what it says of the person goes back to this
 }
 
 // cause is why an event becomes a dead letter.
@@ -56,7 +58,14 @@ func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began 
 	if u.Subscribe == 0 {
 		r.Status = events.NotFollowing
 	}
-	return l.encode(d, &r)
+	a := l.encode(d, &r)
+	if d.event.Type == BackfillType && a.cause == nil && l.erased.Some() {
+		a.asOf = followedAt(u)
+		for i := range a.also {
+			a.also[i].asOf = a.asOf
+		}
+	}
+	return a
 }
 
 // unsubscribed answers an unsubscribe event: it is all there is to know, so
@@ -78,6 +87,8 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 	answers := make([]answer, 0, len(ds))
 	for _, d := range ds {
 		switch {
+		case d.erased:
+			answers = append(answers, answer{delivery: d})
 		case d.record != nil:
 			answers = append(answers, l.again(d))
 		case d.rejection != nil:
@@ -106,7 +117,7 @@ func (l *Lane) encode(d *delivery, r *events.Record) (a answer) {
 			return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 		}
 		d.noteDeliveries(msg.Header)
-		one := answer{delivery: d, msg: msg, fills: fills}
+		one := answer{delivery: d, msg: msg, fills: fills, unionID: r.UnionID, asOf: d.event.Source.Time}
 		l.tracing.create(&one)
 		if a.msg == nil {
 			a = one
@@ -137,7 +148,7 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
 	msg := letter.Msg(subject)
 	d.noteDeliveries(msg.Header)
-	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why}
+	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why, asOf: l.erasedAsOf(e)}
 	l.tracing.create(&a)
 	return a
 }

@@ -73,7 +73,7 @@ func (b *backfill) run(ctx context.Context) error {
 		return b.save(ctx, nil)
 	}
 	var err error
-	if b.list, err = crawlStream(ctx, b.js, b.cfg.Manage); err != nil {
+	if b.list, err = b.cfg.Crawls.ensure(ctx, b.js, b.cfg.Manage); err != nil {
 		return err
 	}
 	if !b.now.Whole {

@@ -52,15 +52,15 @@ func TestBackfillKilled(t *testing.T) {
 		kv := w.bucket()
 		viewer := w.viewer(kv)
 		cfg := lifelike()
-		if _, _, err := events.EnsureStream(w.Context(), w.js, events.StreamSpec{Name: pipeline.CrawlStream, Subjects: []string{"wx.crawls.>"}}, events.Create); err != nil {
+		if _, _, err := events.EnsureStream(w.Context(), w.js, events.StreamSpec{Name: crawlStream, Subjects: []string{"wx.crawls.>"}}, events.Create); err != nil {
 			t.Fatal(err) // only so that the test can look at it before it is there
 		}
 		w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: "user/get"}, Do: wechattest.Action{Latency: new(wechattest.Constant(2 * time.Second))}})
 		r := w.replica(cfg)
 		w.backfill(viewer, "backfill-1", job.Spec{})
 		stages := []func() bool{
-			func() bool { return w.held(pipeline.CrawlStream) >= 1 },
-			func() bool { return w.held(pipeline.CrawlStream) >= 2 },
+			func() bool { return w.held(crawlStream) >= 1 },
+			func() bool { return w.held(crawlStream) >= 2 },
 			func() bool { return w.held("WX_EVENTS") >= followers/2 },
 			func() bool { return w.held("WX_PROFILES") >= 1000 },
 			func() bool { return w.held("WX_PROFILES") >= followers*2/3 },
@@ -162,3 +162,5 @@ func TestBackfillWaitsForItsQuota(t *testing.T) {
 		}
 	})
 }
+
+const crawlStream = "WX_CRAWLS"

@@ -81,7 +81,7 @@ func outputOf(cfg *Config, s *job.Spec) ([]Output, error) {
 func (l *Lane) besides(j *job.Job, cfg Config) (*Lane, error) {
 	bulk, err := NewLane(Deps{
 		JS: l.js, Out: l.out, WeChat: l.wechat, Log: l.log, Rand: l.rand,
-		Recent: l.recent, Board: l.board, Renewed: l.renewed, TokenHint: l.hint, Tracer: l.tracing.provider(),
+		Recent: l.recent, Board: l.board, Erased: l.erased, Renewed: l.renewed, TokenHint: l.hint, Tracer: l.tracing.provider(),
 	}, cfg)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (l *Lane) done(began time.Time) job.Progress {
 	for _, n := range c.DeadLetters {
 		dead += n
 	}
-	skipped := l.stats.skipped.Load()
+	skipped := l.stats.skipped.Load() + c.Erased
 	return job.Progress{
 		Done: c.Records + dead + c.Repeats + skipped, Records: c.Records, Dead: dead, Skipped: skipped, Repeats: c.Repeats,
 		Calls: c.Calls, Active: time.Since(began).Round(time.Millisecond),

@@ -46,6 +46,9 @@ type Config struct {
 	Atomic  bool            // publish a group as one atomic batch: where every write is synced
 	Dead    events.Template // subject of dead letters; default wx.dead.{appid}.{reason}
 
+	Erase  EraseConfig // of people; default: nobody who unsubscribes
+	Crawls Crawls      // where lists of followers are kept; default WX_CRAWLS, wx.crawls.<appid>
+
 	SampleCheck   float64       // share of openids whose row is compared with user/info, 0 to 0.01; default 0, each costs a call
 	ExpectUnionID Expect        // whether followers have a unionid; default auto
 	Canary        string        // an openid of this account that is known to work; may be empty
@@ -65,6 +68,7 @@ func DefaultConfig(appid string) Config {
 		ExpectUnionID: ExpectAuto,
 		Outputs:       []Output{{Subject: template("wx.profiles.{appid}"), Format: events.Msgpack}},
 		Dead:          template("wx.dead.{appid}.{reason}"),
+		Crawls:        Crawls{Stream: events.StreamSpec{Name: "WX_CRAWLS", Subjects: []string{"wx.crawls.>"}}, Subject: "wx.crawls." + appid},
 		Grace:         25 * time.Second,
 	}
 }

@@ -16,21 +16,6 @@ import (
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// CrawlStream is where the lists of followers are kept, for 30 days: to go on
-// with a crawl, and to compare a later one with it.
-const CrawlStream = "WX_CRAWLS"
-
-func crawlSubject(appid, id string) string { return "wx.crawls." + appid + "." + id }
-
-// crawlStream finds the stream, or makes it if it may.
-func crawlStream(ctx context.Context, js jetstream.JetStream, m events.Manage) (jetstream.Stream, error) {
-	s, _, err := events.EnsureStream(ctx, js, events.StreamSpec{Name: CrawlStream, Subjects: []string{"wx.crawls.>"}}, m)
-	if err != nil {
-		return nil, fmt.Errorf("stream %s, for the lists of followers: %w", CrawlStream, err)
-	}
-	return s, nil
-}
-
 // listing is what a backfill does first.
 const listing = "listing the followers"
 
@@ -43,7 +28,7 @@ const crawlPart = 400 << 10
 // is refused. The last message of a list is empty.
 func (b *backfill) crawl(ctx context.Context) error {
 	b.say(listing)
-	subject := crawlSubject(b.j.AppID, b.j.ID)
+	subject := b.cfg.Crawls.of(b.j.ID)
 	last, err := b.list.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		last, err = &jetstream.RawStreamMsg{}, nil
@@ -53,7 +38,7 @@ func (b *backfill) crawl(ctx context.Context) error {
 	}
 	part, cursors := 0, []string(nil)
 	if last.Sequence > 0 {
-		if part, err = partOf(last.Header); err != nil {
+		if part, err = b.cfg.Crawls.partOf(last.Header); err != nil {
 			return err
 		}
 		if cursors = strings.Fields(string(last.Data)); len(cursors) == 0 {
@@ -115,16 +100,6 @@ func fitting(openids []string) int {
 		n++
 	}
 	return n
-}
-
-// partOf is a message's place in its list.
-func partOf(h nats.Header) (int, error) {
-	id := h.Get(events.HeaderMsgID)
-	part, err := strconv.Atoi(id[strings.LastIndexByte(id, ':')+1:])
-	if err != nil {
-		return 0, fmt.Errorf("%s holds a message that is no list: id %q", CrawlStream, id)
-	}
-	return part, nil
 }
 
 // cursorTries is how many openids of a page are tried as the place behind which

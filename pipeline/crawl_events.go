@@ -141,14 +141,14 @@ func (b *backfill) wanted(ctx context.Context) ([]crawled, error) {
 	}
 	before := make(people)
 	if b.j.Spec.SinceCrawl != "" {
-		if _, err := readCrawl(ctx, b.js, b.j.AppID, b.j.Spec.SinceCrawl, func(_ int, openid string) { before.add(openid) }); err != nil {
+		if _, err := b.cfg.Crawls.read(ctx, b.js, b.j.Spec.SinceCrawl, func(_ int, openid string, _ time.Time) { before.add(openid) }); err != nil {
 			return nil, err
 		}
 	}
 	var wanted []crawled
 	listed := make(people)
-	_, err := readCrawl(ctx, b.js, b.j.AppID, b.j.ID, func(n int, openid string) {
-		if !listed.add(openid) || !events.ValidOpenID(openid) || known.has(openid) || before.has(openid) {
+	_, err := b.cfg.Crawls.read(ctx, b.js, b.j.ID, func(n int, openid string, at time.Time) {
+		if !listed.add(openid) || !events.ValidOpenID(openid) || known.has(openid) || before.has(openid) || b.erased.Covers(b.cfg.AppID, openid, "", at) {
 			return
 		}
 		wanted = append(wanted, crawled{b.j.ID + "-" + strconv.Itoa(n), strings.Clone(openid)})
@@ -157,8 +157,8 @@ func (b *backfill) wanted(ctx context.Context) ([]crawled, error) {
 		return wanted, err
 	}
 	b.now.Joined = int64(len(wanted))
-	_, err = readCrawl(ctx, b.js, b.j.AppID, b.j.Spec.SinceCrawl, func(n int, openid string) {
-		if !listed.add(openid) || !events.ValidOpenID(openid) {
+	_, err = b.cfg.Crawls.read(ctx, b.js, b.j.Spec.SinceCrawl, func(n int, openid string, at time.Time) {
+		if !listed.add(openid) || !events.ValidOpenID(openid) || b.erased.Covers(b.cfg.AppID, openid, "", at) {
 			return
 		}
 		wanted = append(wanted, crawled{b.j.ID + "-left-" + strconv.Itoa(n), strings.Clone(openid)})
@@ -185,41 +185,4 @@ func (b *backfill) recorded(ctx context.Context, known people) error {
 			}
 			return true
 		})
-}
-
-// ErrNoCrawl is the error for a list of followers that is not kept, or not to
-// its end.
-var ErrNoCrawl = errors.New("there is no whole list of followers of that crawl")
-
-// readCrawl visits the openids of a crawl with their places in it, and returns
-// how many there are.
-func readCrawl(ctx context.Context, js jetstream.JetStream, appid, id string, visit func(n int, openid string)) (int, error) {
-	s, err := js.Stream(ctx, CrawlStream)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrNoCrawl, err)
-	}
-	n, parts, whole := 0, 0, false
-	var fault error
-	err = scan.Read(ctx, js, scan.Span{
-		Stream: CrawlStream, Subjects: []string{crawlSubject(appid, id)}, End: s.CachedInfo().State.LastSeq, Bodies: true,
-	}, func(m jetstream.Msg, _ *jetstream.MsgMetadata) bool {
-		part, err := partOf(m.Headers())
-		if parts++; err != nil || part != parts {
-			fault = errors.Join(ErrNoCrawl, err) // its beginning has been dropped for its age
-			return false
-		}
-		whole = len(m.Data()) == 0
-		for openid := range strings.FieldsSeq(string(m.Data())) {
-			visit(n, openid)
-			n++
-		}
-		return true
-	})
-	if err == nil {
-		err = fault
-	}
-	if err == nil && !whole {
-		err = ErrNoCrawl
-	}
-	return n, err
 }

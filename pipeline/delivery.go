@@ -24,6 +24,7 @@ type delivery struct {
 	record    *events.Record    // not nil: the message is a record, which is the answer
 	letter    *dead.Letter      // not nil: the message is a dead letter, and this is what it says
 	left      bool              // it is none of the task's
+	erased    bool              // the person is: there is no answer
 
 	pending    uint64 // how many events the durable had left behind it
 	deliveries uint64 // how often it was delivered, as far as the server remembers

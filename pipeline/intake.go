@@ -119,7 +119,8 @@ func (l *loop) sort(now time.Time, d *delivery) (k key, ask bool) {
 	if l.leavesOut(d) {
 		return k, false
 	}
-	if d.rejection != nil || d.record != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
+	d.erased = l.erasedSince(d)
+	if d.erased || d.rejection != nil || d.record != nil || strings.EqualFold(d.event.Type, "unsubscribe") {
 		l.plain = append(l.plain, d)
 		return k, false
 	}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
 	"github.com/wxenrich/wxenrich/pipeline/internal/strike"
 )
@@ -28,6 +29,7 @@ type Deps struct {
 	Limit  *Limit              // stop after so many events; default: never
 	Recent *Recent             // answers that may serve again; default: none
 	Board  *Board              // what the replicas tell each other; default: nothing
+	Erased *erase.Ledger       // who is erased, and is not to come back; default: nobody
 	Timing *Timings            // default: nothing is recorded
 
 	// Tracer makes spans; default: none. Its sampler should sample a span that is
@@ -56,6 +58,7 @@ type Lane struct {
 	limit   *Limit
 	recent  *Recent
 	board   *Board
+	erased  *erase.Ledger
 	renewed func() bool
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
@@ -94,7 +97,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 	}
 	l := &Lane{
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
-		board: d.Board, renewed: d.Renewed, hint: d.TokenHint,
+		board: d.Board, erased: d.Erased, renewed: d.Renewed, hint: d.TokenHint,
 		decoder:  events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		throttle: newThrottle(cfg.Rate, cfg.Concurrency),
 		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
@@ -176,6 +179,9 @@ func (l *Lane) Run(ctx context.Context) error {
 	var jobs sync.WaitGroup
 	if l.task == nil && l.board != nil && l.limit == nil { // a shadow run has no business with jobs
 		jobs.Go(func() { l.doJobs(ctx) })
+	}
+	if l.task == nil && l.erased != nil && l.limit == nil {
+		jobs.Go(func() { l.erasePeople(ctx) })
 	}
 	newLoop(l, b, contexts{stop: ctx, abort: abort}).run()
 	jobs.Wait()

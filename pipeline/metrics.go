@@ -26,6 +26,7 @@ var counters = [...]counter{
 	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", func(c *Counts) int64 { return c.Retries }},
 	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", func(c *Counts) int64 { return c.Saved }},
 	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", func(c *Counts) int64 { return c.Repeats }},
+	{"wxenrich.events.erased", "{event}", "Events about erased people, for whom nothing was stored.", func(c *Counts) int64 { return c.Erased }},
 	{"wxenrich.lookbacks", "{read}", "Reads of the output's headers to find answers beyond the duplicate window.", func(c *Counts) int64 { return c.LookBacks }},
 	{"wxenrich.lookback_answers", "{answer}", "Answers whose headers were read for that.", func(c *Counts) int64 { return c.LookedAt }},
 	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", func(c *Counts) int64 { return c.NoUnionID }},

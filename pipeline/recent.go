@@ -107,3 +107,17 @@ func (r *Recent) get(k recentKey, seq uint64, maxAge time.Duration) *recentAnswe
 	r.order.MoveToFront(e)
 	return a
 }
+
+// forget drops the answers about people of an account who are erased.
+func (r *Recent) forget(appid string, erased func(openid, unionid string, at time.Time) bool) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, e := range r.byKey {
+		if a := e.Value.(*recentAnswer); k.appid == appid && erased(k.openid, a.unionid, a.began) {
+			r.drop(e)
+		}
+	}
+}

@@ -155,7 +155,7 @@ type replica struct {
 }
 
 // replica starts a lane whose every word goes over connections of its own.
-func (w *world) replica(cfg pipeline.Config) *replica {
+func (w *world) replica(cfg pipeline.Config, more ...func(jetstream.JetStream, *pipeline.Deps)) *replica {
 	w.Helper()
 	r := new(replica)
 	connect := func(opts ...nats.Option) *nats.Conn {
@@ -181,6 +181,9 @@ func (w *world) replica(cfg pipeline.Config) *replica {
 	r.running = w.start(cfg, func(d *pipeline.Deps) {
 		d.JS, d.Out, d.Board = js, out, r.board
 		d.Log = slog.New(slog.DiscardHandler) // a dead one complains
+		for _, with := range more {
+			with(js, d)
+		}
 	})
 	w.Cleanup(r.board.Close)
 	return r

@@ -43,6 +43,10 @@ func (l *Lane) settle(c contexts, answers []answer) {
 // store publishes once and acks. It returns the answers to publish again, and
 // one of the errors if the server did not confirm some.
 func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, failed error) {
+	answers, left, failed = l.withoutErased(ctx, answers)
+	if len(answers) == 0 {
+		return left, failed
+	}
 	began := time.Now()
 	span := l.tracing.publish(ctx, answers)
 	errs := l.publish(ctx, answers)
@@ -59,7 +63,7 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 			if a.delivery.stored |= a.fills; a.delivery.stored != l.cfg.allOutputs() {
 				continue // an answer for another output is still to be stored
 			}
-			if err := l.bury(ctx, a.delivery); err != nil {
+			if err := l.conclude(ctx, a); err != nil {
 				left, failed = append(left, a), err
 				continue
 			}
@@ -71,6 +75,14 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		}
 	}
 	return left, failed
+}
+
+// conclude does what is to be done between an answer that is stored and the ack.
+func (l *Lane) conclude(ctx context.Context, a answer) error {
+	if err := l.bury(ctx, a.delivery); err != nil {
+		return err
+	}
+	return l.orderErasure(ctx, a)
 }
 
 // acknowledge ends a delivery whose answer is stored. A confirmed ack would

@@ -15,7 +15,7 @@ type Stats struct {
 	groups, openids, calls, retries atomic.Int64
 	missing, noUnionID, inHand      atomic.Int64
 	saved, repeats, lookBacks       atomic.Int64
-	lookedAt                        atomic.Int64
+	lookedAt, erased                atomic.Int64
 	dead                            [len(deadReasons)]atomic.Int64
 	doubts                          [len(doubts)]atomic.Int64
 	skipped                         atomic.Int64 // events that a task leaves out
@@ -45,6 +45,7 @@ type Counts struct {
 	Repeats    int64 // events delivered again whose answer was there already
 	LookBacks  int64 // reads of the output's headers to find such answers
 	LookedAt   int64 // headers read for that
+	Erased     int64 // events about erased people, for whom nothing was stored
 	Missing    int64 // openids without a row in their answer
 	NoUnionID  int64 // followers without a unionid, where others have one
 	InHand     int64 // events in hand now
@@ -61,7 +62,7 @@ func (s *Stats) Counts() Counts {
 	c := Counts{
 		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
 		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
-		Saved: s.saved.Load(), Repeats: s.repeats.Load(), LookBacks: s.lookBacks.Load(), LookedAt: s.lookedAt.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
+		Saved: s.saved.Load(), Repeats: s.repeats.Load(), LookBacks: s.lookBacks.Load(), LookedAt: s.lookedAt.Load(), Erased: s.erased.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
 		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
 		Doubts:      make(map[string]int64, len(doubts)),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 )
 
 // auditFlags is what the command line says.
@@ -91,6 +93,11 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
 	}
 	scope.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
+	forgotten, err := addErased(ctx, js, cfg, &scope)
+	if err != nil {
+		return nc.Explain(err)
+	}
+	defer forgotten.Close()
 	report, err := auditOutputs(ctx, js, cfg, scope)
 	progress.Done()
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -137,6 +144,30 @@ func auditOutputs(ctx context.Context, js jetstream.JetStream, cfg *config.Confi
 		}
 	}
 	return sum, nil
+}
+
+// addErased tells the audit who was erased. The ledger is to be closed; it may
+// be nil.
+func addErased(ctx context.Context, js jetstream.JetStream, cfg *config.Config, s *audit.Scope) (*erase.Ledger, error) {
+	if cfg.Erase.Bucket == "" {
+		return nil, nil
+	}
+	kv, err := js.KeyValue(ctx, cfg.Erase.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", cfg.Erase.Bucket, err)
+	}
+	ledger, err := erase.Open(ctx, js, cfg.Erase.Bucket, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.Erased = func(ctx context.Context) ([]audit.Erased, error) { return erase.Audited(ctx, kv) }
+	if ledger.Some() {
+		s.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+	}
+	return ledger, nil
 }
 
 // verdict is the exit code, and what to do.

@@ -26,6 +26,7 @@ var auditTerms = []auditTerm{
 	{"before start", func(b *audit.Balance) uint64 { return b.BeforeStart }, true},
 	{"expired", func(b *audit.Balance) uint64 { return b.Expired }, true},
 	{"deleted", func(b *audit.Balance) uint64 { return b.Deleted }, true},
+	{"erased", func(b *audit.Balance) uint64 { return b.Erased }, true},
 	{"unverifiable", func(b *audit.Balance) uint64 { return b.Unverifiable }, true},
 	{"missing", func(b *audit.Balance) uint64 { return b.Missing }, false},
 }

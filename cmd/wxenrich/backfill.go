@@ -34,9 +34,9 @@ func newBackfillCommand(a *app) *cobra.Command {
 		Use:   "backfill",
 		Short: "Make an event of every follower, and answer it",
 		Long: `Backfill has a running replica list the account's followers by user/get, write
-the list down in the stream ` + pipeline.CrawlStream + `, make an event of each on the subject
-wx.events.<appid>.backfill, and answer these beside live traffic and below it,
-inside quota.bulk_share. Records are like those of other events.
+the list down in the stream WX_CRAWLS (crawls.stream), make an event of each on
+the subject wx.events.<appid>.backfill, and answer these beside live traffic and
+below it, inside quota.bulk_share. Records are like those of other events.
 
 WeChat's list is not of one moment and says nothing of when people came. Each
 list is kept for 30 days: --since-crawl compares a new one with it, and makes

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
 )
 
@@ -28,7 +27,7 @@ func TestBackfill(t *testing.T) {
 	}
 	r = w.run(t, "", "backfill", "--missing")
 	r.want(t, 0, "is done: ", "the followers of "+testAppID)
-	list, err := js.Stream(t.Context(), pipeline.CrawlStream)
+	list, err := js.Stream(t.Context(), "WX_CRAWLS")
 	if err != nil || list.CachedInfo().State.Msgs != 2 {
 		t.Errorf("the list of followers: %v", err)
 	}

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -81,7 +79,7 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 	removed := uint64(0)
 	if !f.dryRun {
 		if !f.yes {
-			if err := m.confirm(ctx, fmt.Sprintf("remove %s dead letters for good?", grouped(sum.Read))); err != nil {
+			if err := m.app.confirm(ctx, fmt.Sprintf("remove %s dead letters for good?", grouped(sum.Read))); err != nil {
 				return err
 			}
 		}
@@ -101,29 +99,6 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 		_, err = fmt.Fprintf(m.app.out, "removed %s dead letters\n", grouped(removed))
 	}
 	return err
-}
-
-// confirm asks a person, who must be there.
-func (m *morgue) confirm(ctx context.Context, question string) error {
-	if !m.app.inTTY {
-		return usage("nobody can be asked: add --yes")
-	}
-	fmt.Fprintf(m.app.err, "%s [y/N] ", question)
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(m.app.in).ReadString('\n') // no line is no
-		answer <- line
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(m.app.err)
-		return ctx.Err()
-	case line := <-answer:
-		if a := strings.ToLower(strings.TrimSpace(line)); a != "y" && a != "yes" {
-			return nothing("nothing was done")
-		}
-		return nil
-	}
 }
 
 // writeReceipts notes in the state bucket what is about to be removed.

@@ -46,6 +46,11 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	}
 	c.Dead = dead
 	c.Atomic = cfg.Outputs[0].Publish == "atomic" // as of all of them
+	c.Erase = pipeline.EraseConfig{
+		Unsubscribed: cfg.Erase.Unsubscribed, After: cfg.Erase.After.Std(), Replicas: cfg.Erase.Replicas,
+		Places: erasePlaces(cfg, a), Notices: eraseStream(cfg, a), Subject: expandAppID(cfg.Erase.Subject, a.AppID),
+	}
+	c.Crawls = pipeline.Crawls{Stream: crawlStream(cfg, a), Subject: expandAppID(cfg.Crawls.Subject, a.AppID)}
 	c.SampleCheck = float64(a.SampleCheck)
 	c.ExpectUnionID = pipeline.Expect(a.ExpectUnionID)
 	c.Canary = a.CanaryOpenID

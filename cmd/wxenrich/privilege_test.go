@@ -98,6 +98,10 @@ func TestLeastPrivilege(t *testing.T) {
 	waitFor(t, js, "WX_PROFILES", 6)
 	g.does(t, "dead", "purge", "--yes", "--reason", "undecodable")
 	g.does(t, "jobs", "list")
+	g.as("eraser")
+	g.does(t, "erase", "--openid", id, "--yes", "--settle", "0s")
+	g.as("operator")
+	g.does(t, "audit")
 	if seen := g.log.take(); len(seen) > 0 {
 		t.Errorf("denied, though it is somebody's job:\n%s", strings.Join(seen, "\n"))
 	}
@@ -115,6 +119,7 @@ func TestLeastPrivilege(t *testing.T) {
 		"gateway":  {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.PURGE.WX_MESSAGES", "$JS.API.CONSUMER.CREATE.WX_PROFILES.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
 		"wxenrich": {"wx.events.x.subscribe", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_EVENTS", "$JS.API.STREAM.UPDATE.WX_PROFILES", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.CONSUMER.CREATE.OTHER.x", "other"},
 		"consumer": {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x", "$JS.API.CONSUMER.CREATE.WX_DEAD.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$KV.WX_STATE.hold.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
+		"eraser":   {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_PROFILES", "$JS.API.STREAM.MSG.DELETE.KV_WX_STATE"},
 		"operator": {"wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
 	} {
 		nc := g.dial(t, user)
@@ -145,7 +150,7 @@ func TestLeastPrivilege(t *testing.T) {
 
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
-	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "ERASER", "SYS"} {
 		t.Setenv(user+"_PASSWORD", "of-"+strings.ToLower(user))
 	}
 	opts, err := server.ProcessConfigFile(deploy + "nats/accounts.conf")
@@ -267,7 +272,7 @@ func waitFor(t *testing.T, js jetstream.JetStream, name string, n uint64) {
 
 // The three-node configuration syncs what it acknowledges, and has the same users.
 func TestClusterConfig(t *testing.T) {
-	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "SYS"} {
+	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "ERASER", "SYS"} {
 		t.Setenv(user+"_PASSWORD", "p")
 	}
 	t.Setenv("NODE", "nats-1")
@@ -276,7 +281,7 @@ func TestClusterConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !opts.SyncAlways || !opts.JetStream || len(opts.Routes) != 3 || len(opts.Users) != 7 || opts.SystemAccount != "SYS" {
+	if !opts.SyncAlways || !opts.JetStream || len(opts.Routes) != 3 || len(opts.Users) != 8 || opts.SystemAccount != "SYS" {
 		t.Errorf("sync always %v, JetStream %v, routes %v, %d users, system account %q", opts.SyncAlways, opts.JetStream, opts.Routes, len(opts.Users), opts.SystemAccount)
 	}
 }

@@ -23,14 +23,15 @@ hold for JSON and for msgpack alike.`,
 
 func newSchemaJSONCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "json [event|record|record-headers|dead-letter]",
+		Use:   "json [event|record|record-headers|dead-letter|erased]",
 		Short: "Print JSON Schemas: one, or all of them in one document",
 		Long: `Prints a JSON Schema (draft 2020-12), or all of them under "$defs":
 
   event           what goes in, as JSON or msgpack
   record          what comes out, as JSON or msgpack
   record-headers  the headers of a record
-  dead-letter     the headers of a dead letter, whose body is the event's own`,
+  dead-letter     the headers of a dead letter, whose body is the event's own
+  erased          a notice that a person is erased`,
 		Example:   "  wxenrich schema json record\n  wxenrich schema json",
 		Args:      arguments(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: contract.Names(),

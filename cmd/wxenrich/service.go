@@ -14,6 +14,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/wxapi"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
@@ -23,6 +24,7 @@ type service struct {
 	consume   *natsconn.Conn
 	publish   *natsconn.Conn  // its own: an answer must not leave hours late from a buffer
 	board     *pipeline.Board // nil if there is none
+	erased    *erase.Ledger   // nil if there is none
 	telemetry *telemetry
 	fleet     *fleet
 
@@ -102,6 +104,11 @@ func (s *service) build(ctx context.Context, cfg *config.Config) error {
 	if s.bucket != nil {
 		_ = found.addBucket(ctx, s.bucket) // it only stays unchecked
 	}
+	if cfg.Erase.Bucket != "" {
+		if s.erased, err = erase.Open(ctx, s.js, cfg.Erase.Bucket, s.log); err != nil {
+			return err // somebody may be erased who is not to come back
+		}
+	}
 	found.server = s.consume.ConnectedServerVersion()
 	if err := s.inspect(cfg, found); err != nil {
 		return err
@@ -130,7 +137,7 @@ func (s *service) member(cfg *config.Config, a *config.Account) (*member, error)
 	}
 	lane, err := pipeline.NewLane(pipeline.Deps{
 		JS: s.js, Out: s.out, WeChat: client, Log: s.log, Limit: s.limit, Recent: s.recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
-		Board: s.board, Renewed: client.Renewed, TokenHint: client.TokenHint,
+		Board: s.board, Erased: s.erased, Renewed: client.Renewed, TokenHint: client.TokenHint,
 	}, lc)
 	if err != nil {
 		return nil, usage("%w", err)
@@ -170,6 +177,7 @@ const flushTimeout = time.Second
 func (s *service) close() {
 	s.fleet.close()
 	s.board.Close()
+	s.erased.Close()
 	if s.consume != nil {
 		_ = s.consume.FlushTimeout(flushTimeout) // an ack that is lost costs a redelivery
 		s.consume.Close()

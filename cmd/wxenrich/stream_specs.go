@@ -2,10 +2,12 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 )
 
 // streamSpecs is every stream that the accounts need, each once: input, outputs
@@ -92,4 +94,44 @@ func add(list []string, s string) []string {
 		return list
 	}
 	return append(list, s)
+}
+
+// eraseStream is where an account's notices of who is erased go.
+func eraseStream(cfg *config.Config, a *config.Account) events.StreamSpec {
+	return streamSpec(a, cfg.Erase.Stream, config.List{cfg.Erase.Subject}, cfg.Erase.Storage)
+}
+
+// crawlStream is where an account's lists of followers are kept.
+func crawlStream(cfg *config.Config, a *config.Account) events.StreamSpec {
+	return streamSpec(a, cfg.Crawls.Stream, config.List{cfg.Crawls.Subject + ".{type}"}, cfg.Crawls.Storage)
+}
+
+// erasePlaces is where messages about an account's people are: events of all
+// types, records, dead letters, and what people wrote to it.
+func erasePlaces(cfg *config.Config, a *config.Account) []erase.Place {
+	in := a.Resolve()
+	places := []erase.Place{
+		{Stream: in.Stream, Subjects: accountSubjects(a)},
+		{Stream: expandAppID(cfg.Dead.Stream, a.AppID), Subjects: []string{subjectFilter(cfg.Dead.Subject, "{appid}", a.AppID)}},
+	}
+	for _, o := range cfg.Outputs {
+		places = append(places, erase.Place{Stream: expandAppID(o.Stream, a.AppID), Subjects: []string{subjectFilter(o.Subject, "{appid}", a.AppID)}})
+	}
+	if m := cfg.Gateway.Messages; m.Subject != "" {
+		places = append(places, erase.Place{Stream: expandAppID(m.Stream, a.AppID), Subjects: []string{subjectFilter(m.Subject, "{appid}", a.AppID)}})
+	}
+	return places
+}
+
+// accountSubjects is everything in the input that may be the account's; empty if
+// its subjects do not tell.
+func accountSubjects(a *config.Account) (subjects []string) {
+	for _, s := range a.Input.Subject {
+		before, after, found := strings.Cut(s, "{appid}.")
+		if !found || after == "" {
+			return nil
+		}
+		subjects = add(subjects, before+a.AppID+".>")
+	}
+	return subjects
 }

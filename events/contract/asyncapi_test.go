@@ -11,7 +11,7 @@ import (
 func ref(path string) object { return object{{"$ref", "#/" + path}} }
 
 // asyncAPI is the whole contract in one document, from the service's point of
-// view: it receives events, and sends records and dead letters.
+// view: it receives events, and sends records, dead letters and notices of who is erased.
 func asyncAPI(made map[string]object) object {
 	components := object{}
 	for _, name := range Names() {
@@ -98,6 +98,15 @@ func channels() object {
 			{"parameters", object{appid, {"type", object{{"description", "WeChat's MsgType"}, {"examples", []string{"text", "image", "voice", "location"}}}}}},
 			{"x-jetstream", jetStream("WX_MESSAGES", member{"consumer", "As for records. Nats-Msg-Id is the same for WeChat's repeats of a message."})},
 		}},
+		{"erased", object{
+			{"address", "wx.erased.{appid}"},
+			{"title", "Erased people"},
+			{"description", "Who has been removed from the streams, by request or after an unsubscribe. Delete what you hold of the person from events stored up to up_to, " +
+				"and pass over a record of such an event (stored_at of its event) that reaches you later. Whoever follows anew is somebody new."},
+			{"messages", of("erased")},
+			{"parameters", object{appid}},
+			{"x-jetstream", jetStream("WX_ERASED", member{"consumer", "As for records: a durable of your own, at least once; the same notice has the same Nats-Msg-Id."})},
+		}},
 	}
 }
 
@@ -115,6 +124,7 @@ func operations() object {
 		{"giveDeadLetters", operation("send", "dead", "Stores an event that cannot be answered.", "deadLetter")},
 		{"storeEvents", operation("send", "events", "The gateway stores an event that WeChat pushes, and tells WeChat success only then.", "eventXML")},
 		{"storeMessages", operation("send", "messages", "The gateway stores a message that somebody wrote to the account, and tells WeChat success only then.", "message")},
+		{"giveNotices", operation("send", "erased", "Tells that a person was erased.", "erased")},
 	}
 }
 
@@ -160,6 +170,13 @@ func messages() object {
 		{"recordJSON", message("Record as JSON", events.JSON.ContentType(), "The same keys and values.", headers, record, example("follower", json.RawMessage(exampleRecord)))},
 		{"deadLetter", message("Dead letter", "application/octet-stream", "The original message with the reason in its headers.", ref("components/schemas/"+DeadLetter), object{
 			{"description", fmt.Sprintf("the event's own bytes; %s says if some had to be cut off", events.HeaderDeadTruncated)}})},
+		{"erased", message("Notice of an erased person", events.JSON.ContentType(), "What to delete, and up to when.", object{{"type", "object"}, {"properties", object{
+			{events.HeaderMsgID, asString(member{"description", "erased:<appid>:<openid>:<up_to, unix ns>"})},
+			{events.HeaderSchema, object{{"const", events.SchemaErased}}},
+			{events.HeaderContentType, object{{"const", events.JSON.ContentType()}}},
+			{events.HeaderAppID, asString(member{"pattern", appidPattern})},
+			{events.HeaderOpenID, asString(member{"pattern", openidPattern})},
+		}}}, ref("components/schemas/"+Erased))},
 	}
 }
 

@@ -39,10 +39,11 @@ const (
 	Record        = "record"         // what comes out, as JSON or msgpack
 	RecordHeaders = "record-headers" // the first value of each header of a record
 	DeadLetter    = "dead-letter"    // the headers of a dead letter; its body is the event's own
+	Erased        = "erased"         // a notice that a person is erased, as JSON
 )
 
 // Names lists the schemas there are.
-func Names() []string { return []string{Event, Record, RecordHeaders, DeadLetter} }
+func Names() []string { return []string{Event, Record, RecordHeaders, DeadLetter, Erased} }
 
 // Schema returns the JSON Schema (draft 2020-12) of that name.
 func Schema(name string) ([]byte, error) {

@@ -39,6 +39,9 @@ const pageTail = `
 A dead letter has its producer's headers too. Those that begin with ` + "`Nats-` or `Wx-` come as `" + events.OrigPrefix + "<name>`" + `: copied as
 they are, a ` + "`Nats-Rollup` or `Nats-Expected-Last-Sequence`" + ` would command the server.
 
+A notice that a person is erased, on ` + "`wx.erased.<appid>`" + `, has ` + "`Nats-Msg-Id`, `Content-Type`, `Wx-Appid`, `Wx-Openid`" + `
+and ` + "`Wx-Schema: " + events.SchemaErased + "`" + `; what it says is in its body.
+
 ## Stability
 
 Within version 1 of the schema (` + "`Wx-Schema: " + events.SchemaV1 + "`" + `) headers and keys are only added. The values of

@@ -153,7 +153,7 @@ func eventSchema(t *testing.T) object {
 // schemas makes them all.
 func schemas(t *testing.T) map[string]object {
 	t.Helper()
-	return map[string]object{Event: eventSchema(t), Record: recordSchema(t), RecordHeaders: recordHeadersSchema(t), DeadLetter: deadLetterSchema(t)}
+	return map[string]object{Event: eventSchema(t), Record: recordSchema(t), RecordHeaders: recordHeadersSchema(t), DeadLetter: deadLetterSchema(t), Erased: erasedSchema(t)}
 }
 
 // TestDocumentsAreUpToDate holds the committed documents to the code.

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -436,4 +437,39 @@ func noted(t *testing.T, r audit.Report, text string) {
 		}
 	}
 	t.Errorf("no note has %q: %q", text, r.Notes)
+}
+
+// TestErased: of whoever was erased there are receipts, and nothing else; or an
+// event that is not answered, since it came back.
+func TestErased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kept, answered, dead, waiting := w.event(appid, ""), w.event(appid, ""), w.event(appid, ""), w.event(appid, "")
+	w.record(kept)
+	record, letter := w.record(answered), w.letter(dead)
+	back, lost := w.event(appid, ""), w.event(appid, "")
+	w.ack(appid, 6)
+	for _, m := range []events.Source{answered, dead, waiting, record, letter} {
+		w.remove(m)
+	}
+	s := scope()
+	s.Erased = func(context.Context) ([]audit.Erased, error) {
+		var all []audit.Erased
+		for _, src := range []events.Source{answered, dead, dead, waiting} { // one was written down twice
+			all = append(all, audit.Erased{Stream: src.Stream, Seq: src.Seq, Subject: "wx.events." + appid + ".subscribe", Stored: src.Time})
+		}
+		for _, src := range []events.Source{record, letter} {
+			all = append(all, audit.Erased{Stream: src.Stream, Seq: src.Seq})
+		}
+		return all, nil
+	}
+	s.Forgotten = func(account, id string, stored time.Time) bool {
+		return account == appid && id == openid && stored.Equal(back.Time)
+	}
+	r := w.audit(s)
+	w.want(r, audit.Balance{In: 6, Records: 1, Erased: 4, Missing: 1})
+	w.found(r, audit.Finding{Kind: audit.Missing, Seq: lost.Seq, EventID: "WX_EVENTS-6"})
+	if len(r.Notes) != 0 {
+		t.Errorf("%q", r.Notes)
+	}
 }

@@ -32,7 +32,7 @@ func (s *slot) known() bool { return s.flags&(present|gone) != 0 }
 // elsewhere reports whether a slot is of an event that the input still holds,
 // but not for the lane whose answer tells of it.
 func (b *book) elsewhere(seq uint64, s *slot) bool {
-	return s.flags&gone != 0 && seq >= b.first && s.flags&deleted == 0
+	return s.flags&gone != 0 && seq >= b.first && s.flags&deleted == 0 && !b.erased[seq]
 }
 
 // book is what there is to know of one input stream.
@@ -40,8 +40,9 @@ type book struct {
 	first, end uint64 // sequences: the stream's first, the last to look at
 	slots      pages[slot]
 	replays    map[string]*pages[cell]
-	ids        []idAt // only with Scope.Repeats
-	others     uint64 // answers to what the stream does not hold under this time, or not for these lanes
+	erased     map[uint64]bool // removed because of whom they were about, or not answered for that
+	ids        []idAt          // only with Scope.Repeats
+	others     uint64          // answers to what the stream does not hold under this time, or not for these lanes
 }
 
 func (b *book) replay(id string) *pages[cell] {

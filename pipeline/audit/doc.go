@@ -1,6 +1,6 @@
 // Package audit holds the streams to the law of conservation:
 //
-//	in = records + dead letters + pending + expired + deleted
+//	in = records + dead letters + pending + expired + deleted + erased
 //
 // Each event that a lane listens to has exactly one final answer, a record or
 // a dead letter, or is not acknowledged yet. Run reads that from the streams
@@ -30,6 +30,10 @@
 // pending, although a few there may be acknowledged out of order: an event
 // that is acknowledged without an answer is named as soon as the floor is past
 // it.
+//
+// Of whoever was erased there is nothing left but receipts, which say where
+// messages were: their events are counted by these. What was not answered and
+// is still in the input is looked at, and asked for among those who are erased.
 //
 // # Who repeats
 //

@@ -27,6 +27,7 @@ type Balance struct {
 	BeforeStart  uint64 `json:"before_start"` // unanswered, from before the durable was to begin
 	Expired      uint64 `json:"expired"`      // the answer is there, the event has left the input
 	Deleted      uint64 `json:"deleted"`      // the answer is there, the event was deleted inside the input
+	Erased       uint64 `json:"erased"`       // removed because of whom it was about, or not answered for that
 	Unverifiable uint64 `json:"unverifiable"` // unanswered, from before VerifiableFrom
 	Missing      uint64 `json:"missing"`      // acknowledged and unanswered
 
@@ -110,6 +111,7 @@ func (r *Report) Sum() Balance {
 		s.BeforeStart += b.BeforeStart
 		s.Expired += b.Expired
 		s.Deleted += b.Deleted
+		s.Erased += b.Erased
 		s.Unverifiable += b.Unverifiable
 		s.Missing += b.Missing
 		s.Doubled += b.Doubled

@@ -44,7 +44,8 @@ func (r *run) readDeletions(ctx context.Context) error {
 				continue
 			}
 			s := b.slots.of(seq)
-			if s.flags |= deleted; !s.known() {
+			_, erased := r.removed[input][seq]
+			if s.flags |= deleted; !s.known() && !erased {
 				unknown++
 			}
 		}
@@ -94,13 +95,15 @@ func (r *run) horizon(info *jetstream.StreamInfo, dead bool) time.Time {
 		return r.begun
 	}
 	removed := state.LastSeq - state.Msgs - (max(cfg.FirstSeq, 1) - 1)
+	erased := r.erasedFrom(cfg.Name, state.LastSeq)
+	removed -= min(removed, erased)
 	if dead {
 		removed -= min(removed, r.redriven(cfg.Name))
 		if removed > 0 {
 			r.doubt("%d dead letters have left %s without a redrive that we know of: what is missing may have been among them", removed, cfg.Name)
 		}
-	} else if state.NumDeleted > 0 {
-		r.doubt("%d messages were deleted inside %s: what is missing may have been among them", state.NumDeleted, cfg.Name)
+	} else if n := uint64(state.NumDeleted); n > erased {
+		r.doubt("%d messages were deleted inside %s: what is missing may have been among them", n-erased, cfg.Name)
 	}
 	switch {
 	case removed == 0 || state.FirstSeq <= max(cfg.FirstSeq, 1) && state.Msgs > 0:

@@ -30,7 +30,7 @@ func Run(ctx context.Context, js jetstream.JetStream, s Scope) (Report, error) {
 		streams: map[string]jetstream.Stream{}, books: map[string]*book{},
 		byAppID: map[[2]string]int{}, explained: map[string]uint64{},
 	}
-	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.markPurged, r.readDeletions, r.readHorizons} {
+	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.markPurged, r.markErased, r.readDeletions, r.readHorizons, r.markForgotten} {
 		if err := step(ctx); err != nil {
 			return Report{}, err
 		}
@@ -48,14 +48,15 @@ type run struct {
 	report Report
 	lanes  []lane // as Scope.Lanes
 
-	streams   map[string]jetstream.Stream // all that there are, by name
-	inputs    []string                    // their names, each once
-	books     map[string]*book            // by input
-	byAppID   map[[2]string]int           // lane by input and appid
-	earliest  time.Time                   // no event of the range is older; zero when we cannot know
-	explained map[string]uint64           // by dead-letter stream: removals that redrives account for
-	doubts    []string                    // notes that matter only when events lack an answer
-	foreign   uint64                      // messages among the answers that answer nothing
+	streams   map[string]jetstream.Stream    // all that there are, by name
+	inputs    []string                       // their names, each once
+	books     map[string]*book               // by input
+	byAppID   map[[2]string]int              // lane by input and appid
+	earliest  time.Time                      // no event of the range is older; zero when we cannot know
+	explained map[string]uint64              // by dead-letter stream: removals that redrives account for
+	removed   map[string]map[uint64]struct{} // by stream: sequences that an erasure accounts for
+	doubts    []string                       // notes that matter only when events lack an answer
+	foreign   uint64                         // messages among the answers that answer nothing
 }
 
 // lane is what an audit has to know of a lane beyond what it is told.

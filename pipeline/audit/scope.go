@@ -64,6 +64,13 @@ type Scope struct {
 	// been read; whoever removes one writes it down first.
 	Purged func(context.Context) ([]Purged, error)
 
+	// Erased, if it is not nil, tells which messages were removed because of whom
+	// they were about: they are counted, and not missed. It is called like Purged.
+	Erased func(context.Context) ([]Erased, error)
+	// Forgotten, if it is not nil, reports whether a person is erased, to whose
+	// event of that time there is no answer.
+	Forgotten func(appid, openid string, stored time.Time) bool
+
 	Repeats bool // look for the producer's repeats too, and name those of replays
 	Show    int  // how many events to name of each kind and lane; default 20, negative none
 	OpenIDs bool // with their openids
@@ -78,6 +85,14 @@ type Purged struct {
 	Dead   string        // the stream of the letter
 	Source events.Source // without its subject
 	Hop    int           // how many redrives led to the letter
+}
+
+// Erased is a message that was removed: an event, or an answer.
+type Erased struct {
+	Stream  string
+	Seq     uint64
+	Subject string    // of an event; empty: an answer
+	Stored  time.Time // of an event
 }
 
 const defaultShow = 20

@@ -32,6 +32,8 @@ func (r *run) settleOne(input string, b *book, seq uint64, s *slot) {
 	}
 	sum.LastSeq = seq
 	switch {
+	case b.erased[seq] && !s.live.answered():
+		sum.Erased++
 	case s.flags&gone != 0 && seq < b.first:
 		sum.Expired++
 	case s.flags&gone != 0:

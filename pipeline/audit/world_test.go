@@ -155,7 +155,7 @@ func (w *world) audit(s audit.Scope) audit.Report {
 		w.Fatal(err)
 	}
 	for _, b := range r.Lanes {
-		if sum := b.Records + b.DeadLetters + b.Replayed + b.Pending + b.BeforeStart + b.Expired + b.Deleted + b.Unverifiable + b.Missing; sum != b.In {
+		if sum := b.Records + b.DeadLetters + b.Replayed + b.Pending + b.BeforeStart + b.Expired + b.Deleted + b.Erased + b.Unverifiable + b.Missing; sum != b.In {
 			w.Errorf("in is %d, the terms' sum %d: %+v", b.In, sum, b)
 		}
 	}

@@ -26,8 +26,11 @@ func (l *loader) check(needAccounts bool) {
 	l.checkBatch("", c.Batch, c.Input)
 	l.checkRetry("", c.Retry)
 	l.checkAnswers()
+	l.checkErase()
 	l.checkGateway()
 	l.checkStorage("input", c.Input.Storage)
+	l.checkStorage("erase", c.Erase.Storage)
+	l.checkStorage("crawls", c.Crawls.Storage)
 	if b := c.State.Bucket; b != "" && !events.ValidAppID(b) {
 		l.wrong("state.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
 	}
@@ -142,6 +145,39 @@ func (l *loader) checkRetry(path string, r Retry) {
 	if r.Initial > r.Max {
 		l.wrong(join(path, "retry.initial"), "%v is more than retry.max, %v", r.Initial, r.Max)
 	}
+}
+
+func (l *loader) checkErase() {
+	e, c := l.cfg.Erase, l.cfg.Crawls
+	if b := e.Bucket; b != "" && !events.ValidAppID(b) {
+		l.wrong("erase.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
+	}
+	if e.Bucket == "" && e.Unsubscribed {
+		l.wrong("erase.unsubscribed", "is on, and erase.bucket is empty: it would not be kept who is erased")
+	}
+	if e.Bucket != "" && e.Bucket == l.cfg.State.Bucket {
+		l.wrong("erase.bucket", "%s is state.bucket too: want one of its own", e.Bucket)
+	}
+	l.stream("erase.stream", e.Stream)
+	l.template("erase.subject", e.Subject, "appid")
+	l.stream("crawls.stream", c.Stream)
+	if l.template("crawls.subject", c.Subject, "appid") && !strings.Contains(c.Subject, "{appid}") {
+		l.wrong("crawls.subject", "%s has no {appid}: the lists of several accounts would be one", c.Subject)
+	}
+	for _, in := range append([]Input{l.cfg.Input}, inputs(l.cfg.Accounts)...) {
+		if e.Unsubscribed && !strings.Contains(strings.Join(in.Subject, " "), "unsubscribe") {
+			l.warn("erase.unsubscribed", "is on, and input.subject has none for unsubscribe events: add one such as wx.events.{appid}.unsubscribe")
+			break
+		}
+	}
+}
+
+func inputs(accounts []Account) []Input {
+	all := make([]Input, len(accounts))
+	for i := range accounts {
+		all[i] = accounts[i].Input
+	}
+	return all
 }
 
 func (l *loader) checkStorage(path string, s Storage) {

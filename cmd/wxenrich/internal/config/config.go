@@ -18,6 +18,8 @@ type Config struct {
 	Recent      Recent    `yaml:"recent"`
 	Recheck     Recheck   `yaml:"recheck"`
 	State       State     `yaml:"state"`
+	Erase       Erase     `yaml:"erase"`
+	Crawls      Crawls    `yaml:"crawls"`
 	Shutdown    Shutdown  `yaml:"shutdown"`
 	HTTP        HTTP      `yaml:"http"`
 	Gateway     Gateway   `yaml:"gateway"`
@@ -115,6 +117,23 @@ type Recheck struct {
 type State struct {
 	Bucket   string `yaml:"bucket" default:"WX_STATE" doc:"key-value bucket in which replicas share holds and counts; empty for none" zh:"副本间共享暂停状态和计数的键值桶，留空则不使用"`
 	Replicas int    `yaml:"replicas" default:"1" min:"1" max:"5" doc:"servers that hold the bucket" zh:"该桶的副本数"`
+}
+
+// Erase is whom to erase without being asked, and where it is kept who was.
+type Erase struct {
+	Unsubscribed bool     `yaml:"unsubscribed" default:"false" doc:"erase whoever unsubscribes, as WeChat requires; input.subject has to bring the unsubscribe events" zh:"按微信的要求删除取消关注者的数据；input.subject 须包含取消关注事件"`
+	After        Duration `yaml:"after" default:"24h" min:"0s" doc:"how long after; who follows again meanwhile stays" zh:"取消关注多久后删除；期间重新关注则保留"`
+	Bucket       string   `yaml:"bucket" default:"WX_TOMBSTONES" doc:"key-value bucket of who is erased, as hashes, made with the first of them; do not delete it; empty for none: then nobody can be erased" zh:"记录已删除者（哈希）的键值桶，首次删除时创建；不要删除它；留空则无法删除任何人"`
+	Stream       string   `yaml:"stream" default:"WX_ERASED" doc:"stream of the notices to consumers, made with the first of them; {appid} may be used" zh:"通知消费者的流，首次删除时创建，可用 {appid}"`
+	Subject      string   `yaml:"subject" default:"wx.erased.{appid}" doc:"subject of a notice; {appid} may be used" zh:"通知的主题，可用 {appid}"`
+	Storage
+}
+
+// Crawls is where the lists of followers are kept.
+type Crawls struct {
+	Stream  string `yaml:"stream" default:"WX_CRAWLS" doc:"stream of the lists of followers that backfills make, made with the first of them; {appid} may be used" zh:"回填得到的关注者列表的流，首次回填时创建，可用 {appid}"`
+	Subject string `yaml:"subject" default:"wx.crawls.{appid}" doc:"subject of a list, before its backfill's id; has to have {appid}" zh:"列表的主题（其后是回填的 id），须含 {appid}"`
+	Storage
 }
 
 // Shutdown is the end.

@@ -60,6 +60,9 @@ func (w *demoWorld) start(f demoFlags) (err error) {
 	}
 	account := config.NewAccount(demoAppID)
 	account.API = w.api
+	// One openid in 200 is refused, so that 1,000 events take some 45 calls of
+	// 70 ms: below one call in flight for 345 events a second they would pile up.
+	account.Concurrency = max(account.Concurrency, int(f.rate/200))
 	w.cfg = config.Default()
 	w.cfg.Accounts = []config.Account{*account}
 	w.cfg.Input.Start = "all"

@@ -98,7 +98,11 @@ const rebindPause = 5 * time.Second
 // person is needed, or the context's error.
 func (l *Lane) bind(ctx context.Context) (binding, error) {
 	for pause := newBackOff(l.cfg.RetryInitial, l.cfg.RetryMax, l.rand); ; {
+		if !l.out.binds.pass(ctx) {
+			return binding{}, context.Cause(ctx)
+		}
 		b, err := l.tryBind(ctx)
+		l.out.binds.leave()
 		if err == nil {
 			return b, nil
 		}

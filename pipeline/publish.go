@@ -13,10 +13,11 @@ import (
 )
 
 // A Publisher stores messages and says of each whether it is stored. All lanes
-// share one. It is safe for concurrent use.
+// share one, and with it the gate to their start. It is safe for concurrent use.
 type Publisher struct {
 	js        jetstream.JetStream
 	acks      *acks
+	binds     gate
 	notAtomic atomic.Bool // the output stream does not take atomic batches
 }
 
@@ -39,7 +40,7 @@ func NewPublisher(nc *nats.Conn) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("publisher: acks: %w", err)
 	}
-	return &Publisher{js: js, acks: acks}, nil
+	return &Publisher{js: js, acks: acks, binds: make(gate, abreast)}, nil
 }
 
 // publish stores msgs and returns one error for each, nil where the server has

@@ -95,10 +95,11 @@ func (c *child) read(out io.Reader, up string) {
 	c.usage <- u
 }
 
-// failed is an error with what the child has said of it.
+// failed is an error with the last that the child has said of it.
 func (c *child) failed(what string) error {
+	const enough = 1000
 	said, _ := os.ReadFile(c.errors)
-	return fmt.Errorf("%s: %s", what, strings.TrimSpace(string(said)))
+	return fmt.Errorf("%s: %s", what, strings.TrimSpace(string(said[max(0, len(said)-enough):])))
 }
 
 // spent is what a child has cost.

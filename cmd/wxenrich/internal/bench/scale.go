@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Dimension is one thing that the load or the service is varied in.
+type Dimension struct {
+	Name   string
+	Title  string // of the table and of the plot
+	X      string // what is varied
+	Values []float64
+	Series []Series
+	Log    bool   // the values are plotted by their logarithm
+	Knee   string // where the curve bends, and why
+}
+
+// Series is one curve: how a case is made of a value.
+type Series struct {
+	Name  string
+	Relay bool // the relay's, which one shared durable feeds
+	Make  func(c *Case, value float64)
+}
+
+// A Point is what was measured of a series at a value.
+type Point struct {
+	Dimension string  `json:"dimension"`
+	Series    string  `json:"series"`
+	Value     float64 `json:"value"`
+	Overload  bool    `json:"overload,omitempty"` // it did not end in scalePatience
+	Figures
+}
+
+// scalePatience is how long one run may take: beyond it something is overloaded.
+const scalePatience = 2 * time.Minute
+
+// serviceOnly is one curve of the service.
+func serviceOnly(change func(*Case, float64)) []Series {
+	return []Series{{Name: "service", Make: change}}
+}
+
+// Dimensions are those of the page on scaling.
+func Dimensions() []Dimension {
+	return []Dimension{
+		{
+			Name: "concurrency", Title: "Calls in flight", X: "concurrency", Values: []float64{4, 16, 32, 64, 96, 192}, Log: true,
+			Series: serviceOnly(func(c *Case, v float64) { c.Service.Concurrency, c.Load.Events = int(v), int(min(60_000, 4000*v)) }),
+			Knee:   "The knee is where the cores are full, here at some 16: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it further calls in flight gain a little, by fuller reads and writes, and cost memory.",
+		},
+		{
+			Name: "batch", Title: "Openids in a call", X: "batch.size", Values: []float64{10, 25, 50, 100},
+			Series: serviceOnly(func(c *Case, v float64) { c.Service.BatchSize, c.Load.Events = int(v), int(min(60_000, 600*v)) }),
+			Knee:   "There is none up to WeChat's 100: a call costs much the same whatever it asks for, so that a smaller batch costs calls and processor time and gains nothing.",
+		},
+		{
+			Name: "latency", Title: "How long a call takes", X: "median, ms", Values: []float64{10, 60, 250, 500},
+			Series: serviceOnly(func(c *Case, v float64) {
+				c.API.Latency = fmt.Sprintf("%gms/%gms", v, 2.5*v)
+				c.Load.Events = 60_000
+			}),
+			Knee: "While calls in flight × 100 ÷ latency is more than the machine can do, the latency does not matter; behind the knee it is all that matters, and more concurrency moves the knee to the right.",
+		},
+		{
+			Name: "accounts", Title: "Busy accounts, 5,000 events/s together", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true,
+			Series: []Series{
+				{Name: "one stream, a durable for each", Make: busyAccounts(false)},
+				{Name: "a stream for each", Make: busyAccounts(true)},
+				{Name: "one shared durable (the relay)", Relay: true, Make: busyAccounts(false)},
+			},
+			Knee: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts, and with a thousand nothing gets done. See pipeline/adr/0012.",
+		},
+		{
+			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 1000},
+			Series: serviceOnly(func(c *Case, v float64) { c.Service.Idle, c.Load.Events = int(v), 60_000 }),
+			Knee:   "None: an idle lane costs memory, and nothing for an event.",
+		},
+		{
+			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4},
+			Series: serviceOnly(func(c *Case, v float64) {
+				c.Service.Replicas, c.Service.Concurrency, c.Load.Events = int(v), 4, int(25_000*v)
+			}),
+			Knee: "At concurrency 4 a replica waits for WeChat, and each further one adds its calls, until the machine's cores are full.",
+		},
+		{
+			Name: "record", Title: "Bytes of meta in an event and its record", X: "meta, bytes", Values: []float64{64, 1024, 4096, 16384}, Log: true,
+			Series: serviceOnly(func(c *Case, v float64) { c.Load.Meta, c.Load.Events = int(v), 20_000 }),
+			Knee:   "Up to about the size of WeChat's row, 450 bytes, an event costs the same; beyond some KiB the bytes are what is paid for, by the server and its disk most of all.",
+		},
+		{
+			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000}, Log: true,
+			Series: serviceOnly(func(c *Case, v float64) { c.Load.Events = int(v) }),
+			Knee:   "None: what an event costs, and the memory that the service takes, do not grow with the backlog.",
+		},
+	}
+}
+
+// busyAccounts is the load of a platform with many accounts.
+func busyAccounts(streams bool) func(*Case, float64) {
+	return func(c *Case, v float64) {
+		const perSecond, seconds = 5000, 8
+		c.Load.Accounts, c.Load.Streams = int(v), streams
+		c.Load.Rate, c.Load.Events = perSecond, perSecond*seconds
+		c.Service.Concurrency, c.Service.Pace, c.Service.Window = 4, "fixed", time.Second
+		if v == 1 {
+			c.Service.Concurrency = 96
+		}
+	}
+}
+
+// Scale measures a dimension: the median of some runs at each value.
+func (p Program) Scale(ctx context.Context, d Dimension, runs int, say func(string)) ([]Point, error) {
+	var points []Point
+	for _, s := range d.Series {
+		for _, v := range d.Values {
+			c := Drain()
+			c.Name = d.Name
+			s.Make(&c, v)
+			var all []Figures
+			overload := false
+			for range runs {
+				say(fmt.Sprintf("%s: %s, %g", d.Name, s.Name, v))
+				limited, cancel := context.WithTimeout(ctx, scalePatience)
+				f, err := p.Run(limited, &c, s.Relay, "")
+				cancel()
+				switch {
+				case err == nil:
+					all = append(all, f)
+				case ctx.Err() == nil && limited.Err() != nil:
+					overload = true
+				default:
+					return nil, fmt.Errorf("%s, %s, %g: %w", d.Name, s.Name, v, err)
+				}
+				if overload {
+					break
+				}
+			}
+			points = append(points, Point{Dimension: d.Name, Series: s.Name, Value: v, Overload: overload, Figures: median(all)})
+		}
+	}
+	return points, nil
+}
+
+// of is the points of a series, in order.
+func of(points []Point, dimension, series string) []Point {
+	var own []Point
+	for _, p := range points {
+		if p.Dimension == dimension && p.Series == series {
+			own = append(own, p)
+		}
+	}
+	slices.SortFunc(own, func(a, b Point) int { return int(a.Value - b.Value) })
+	return own
+}

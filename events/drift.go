@@ -23,7 +23,7 @@ func (d Drift) String() string {
 
 // drifts compares field by field, fatal ones first.
 func (s *StreamSpec) drifts(have jetstream.StreamConfig, m Manage) []Drift {
-	want := s.config()
+	want := s.Config()
 	var fatal, mild []Drift
 	differ := func(is, isFatal bool, field string, want, have any) {
 		d := Drift{s.Name, field, fmt.Sprint(want), fmt.Sprint(have), isFatal}

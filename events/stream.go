@@ -35,9 +35,9 @@ const (
 	DefaultDuplicates = 10 * time.Minute
 )
 
-// config is the stream as we would make it. There is no DenyDelete: erasing a
+// Config is the stream as we would make it. There is no DenyDelete: erasing a
 // person must stay possible.
-func (s *StreamSpec) config() jetstream.StreamConfig {
+func (s *StreamSpec) Config() jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
 		Name:               s.Name,
 		Subjects:           s.Subjects,
@@ -121,7 +121,7 @@ func EnsureStream(ctx context.Context, js jetstream.JetStream, spec StreamSpec, 
 			return nil, nil, err
 		}
 		stream, err = insist(ctx, spec.Name, "CREATE", func(ctx context.Context) (jetstream.Stream, error) {
-			return js.CreateStream(ctx, spec.config())
+			return js.CreateStream(ctx, spec.Config())
 		})
 		if err == nil {
 			return stream, nil, nil

@@ -253,11 +253,11 @@ func TestCovers(t *testing.T) {
 
 func TestStreamSpecLimits(t *testing.T) {
 	t.Parallel()
-	c := (&StreamSpec{MaxAge: -1, MaxBytes: 5, Replicas: 3}).config()
+	c := (&StreamSpec{MaxAge: -1, MaxBytes: 5, Replicas: 3}).Config()
 	if c.MaxAge != 0 || c.MaxBytes != 5 || c.Replicas != 3 || c.Duplicates != DefaultDuplicates {
 		t.Errorf("config = %+v", c)
 	}
-	if c := (&StreamSpec{MaxAge: time.Minute}).config(); c.Duplicates != time.Minute {
+	if c := (&StreamSpec{MaxAge: time.Minute}).Config(); c.Duplicates != time.Minute {
 		t.Errorf("duplicate window %v above MaxAge, which the server refuses", c.Duplicates)
 	}
 	for _, s := range []string{"create", "verify", "bind"} {

@@ -172,10 +172,10 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 // it with other settings in the meantime; it never changes one. Where all up to
 // a floor is known to be answered it begins behind that.
 func (l *Lane) create(ctx context.Context, floor uint64) (jetstream.Consumer, error) {
-	if l.cfg.Manage != events.Create {
+	if l.cfg.Manage != events.Create && l.task == nil { // a job's is ours alone, and goes with it
 		return nil, &Refusal{l.cfg.AppID,
 			fmt.Sprintf("durable %s does not exist on stream %s, and manage is %q", l.cfg.Durable, l.cfg.Stream, l.cfg.Manage),
-			"create it, or set manage: create"}
+			plan.AddDurable(l.cfg.Needs(), l.cfg.Stream, l.cfg.Durable, l.cfg.Start.String())}
 	}
 	want := jetstream.ConsumerConfig{
 		Durable:        l.cfg.Durable,

@@ -169,3 +169,16 @@ func ParseStart(s string) (Start, error) {
 	}
 	return Start{mode: startAt, at: at}, nil
 }
+
+// String is what ParseStart reads.
+func (s Start) String() string {
+	switch s.mode {
+	case startNew:
+		return "new"
+	case startAll:
+		return "all"
+	case startAt:
+		return s.at.Format(time.RFC3339)
+	}
+	return ""
+}

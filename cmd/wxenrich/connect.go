@@ -100,6 +100,17 @@ func connectFailed(err error) error {
 	return err
 }
 
+// absentStream says how to make a stream of the configuration that "wxenrich
+// run" may not make.
+func absentStream(err error, version string, cfg *config.Config, spec *events.StreamSpec) error {
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return missingStream(err, "", spec.Name, nil)
+	}
+	return failed("stream %s does not exist, and manage is %s", spec.Name, cfg.Manage).
+		hint("%s", addStream(version, spec)).
+		hint("\"wxenrich doctor\" names all that is missing; with \"manage: create\" it is made")
+}
+
 // missingStream says what to do when there is no stream for a subject, or none
 // of a name; subjects is what it should listen to.
 func missingStream(err error, what, name string, subjects []string) error {

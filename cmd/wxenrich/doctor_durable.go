@@ -18,13 +18,16 @@ import (
 func (d *doctor) examineDurable(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream, a *config.Account, found *layout) {
 	r := a.Resolve()
 	d.tryLane(a, found.streams[r.Stream].AllowDirect)
-	if _, present := found.streams[r.Stream]; !present ||
-		!d.mayAsk(broken, "the lane could not find its durable", "CONSUMER.INFO.%s.%s", r.Stream, r.Durable) {
+	about := "durable " + r.Durable + " of stream " + r.Stream
+	_, present := found.streams[r.Stream]
+	if !present && events.Manage(d.cfg.Manage) != events.Create {
+		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, d.addDurable(a))
+	}
+	if !present || !d.mayAsk(broken, "the lane could not find its durable", "CONSUMER.INFO.%s.%s", r.Stream, r.Durable) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	about := "durable " + r.Durable + " of stream " + r.Stream
 	var info *jetstream.ConsumerInfo
 	c, err := js.Consumer(ctx, r.Stream, r.Durable)
 	if errors.Is(err, jetstream.ErrNotPullConsumer) {
@@ -73,7 +76,7 @@ func (d *doctor) mark(ctx context.Context, a *config.Account, found *layout) (m 
 func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *config.Account, about string, found *layout) {
 	r := a.Resolve()
 	if events.Manage(d.cfg.Manage) != events.Create {
-		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, "create it, or set manage: create")
+		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, d.addDurable(a))
 		return
 	}
 	subject := fmt.Sprintf("CONSUMER.CREATE.%s.%s", r.Stream, r.Durable)
@@ -81,6 +84,7 @@ func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *
 		subject += "." + r.Subjects[0]
 	}
 	if !d.mayAsk(broken, "the durable does not exist and is to be made", "%s", subject) {
+		d.say(broken, about, "does not exist, and this user may not make it", d.addDurable(a))
 		return
 	}
 	if m, known := d.mark(ctx, a, found); known && m.Floor > 0 {
@@ -103,6 +107,16 @@ func (d *doctor) missingDurable(ctx context.Context, js jetstream.JetStream, a *
 		return
 	}
 	d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
+}
+
+// addDurable is the command that makes the account's durable.
+func (d *doctor) addDurable(a *config.Account) string {
+	needs, err := laneNeeds(d.cfg, a)
+	if err != nil {
+		return "" // said elsewhere
+	}
+	r := a.Resolve()
+	return plan.AddDurable(needs, r.Stream, r.Durable, a.Input.Start)
 }
 
 // tryLane tries what the lane of an account does all day.

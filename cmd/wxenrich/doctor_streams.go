@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // examineStreams looks at each stream once, and then at what belongs to one
@@ -37,11 +39,19 @@ func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetst
 	}
 	d.tell(findings)
 	for _, drift := range found.differences(findings) {
+		if drift.Field == "allow_atomic" && !plan.HasAtomic(found.server) {
+			continue // it is said of the server
+		}
 		v, why := told, ""
 		if drift.Fatal {
 			v, why = broken, ": the service cannot work with it"
 		}
-		d.say(v, "stream "+drift.Stream, fmt.Sprintf("%s is %s, the configuration says %s%s", drift.Field, drift.Have, drift.Want, why), "")
+		want := drift.Want
+		if drift.Field == "subjects" { // which a command replaces, and adds none
+			want = strings.TrimPrefix(drift.Have+", "+want, ", ")
+		}
+		d.say(v, "stream "+drift.Stream, fmt.Sprintf("%s is %s, the configuration says %s%s", drift.Field, drift.Have, drift.Want, why),
+			plan.EditStream(drift.Stream, drift.Field, want))
 	}
 	if d.gatewayUsed() {
 		present = append(present, d.examineGatewayStreams(ctx, nc, js)...)
@@ -71,11 +81,20 @@ func (d *doctor) examineStream(ctx context.Context, nc *natsconn.Conn, js jetstr
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		d.say(broken, about, nc.Explain(err).Error(), "")
 	case events.Manage(d.cfg.Manage) != events.Create:
-		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, "create it, or set manage: create")
-	case d.mayAsk(broken, "the stream does not exist and is to be made", "STREAM.CREATE.%s", spec.Name):
+		d.say(broken, about, "does not exist, and manage is "+d.cfg.Manage, addStream(found.server, &spec))
+	case !d.mayAsk(broken, "the stream does not exist and is to be made", "STREAM.CREATE.%s", spec.Name):
+		d.say(broken, about, "does not exist, and this user may not make it", addStream(found.server, &spec))
+	default:
 		d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
 	}
 	return false
+}
+
+// addStream is the command that makes a stream on a server of that version.
+func addStream(version string, spec *events.StreamSpec) string {
+	c := spec.Config()
+	c.AllowAtomicPublish = c.AllowAtomicPublish && plan.HasAtomic(version)
+	return plan.AddStream(c)
 }
 
 func (d *doctor) examineBucket(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream, found *layout) {
@@ -108,7 +127,9 @@ func (d *doctor) examineBucket(ctx context.Context, nc *natsconn.Conn, js jetstr
 	case !errors.Is(err, jetstream.ErrBucketNotFound):
 		d.say(bad, about, nc.Explain(err).Error(), "")
 	case events.Manage(d.cfg.Manage) != events.Create:
-		d.say(bad, about, "does not exist, and manage is "+d.cfg.Manage, "nats kv add "+name)
+		d.say(bad, about, "does not exist, and manage is "+d.cfg.Manage, plan.AddBucket(name, d.cfg.State.Replicas))
+	case !d.mayAsk(bad, "the bucket does not exist and is to be made", "STREAM.CREATE.KV_%s", name):
+		d.say(bad, about, "does not exist, and this user may not make it", plan.AddBucket(name, d.cfg.State.Replicas))
 	default:
 		d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/events/eventstest"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
@@ -107,7 +108,61 @@ func TestDoctorBeforeTheFirstStart(t *testing.T) {
 		t.Errorf("it made %s", h)
 	}
 	w.environ = append(w.environ, "WXENRICH_MANAGE=verify")
-	w.run(t, "", "doctor").want(t, 1, "fail  stream WX_EVENTS: does not exist, and manage is verify", "wxenrich: 3 of ")
+	w.run(t, "", "doctor").want(t, 1, "fail  stream WX_EVENTS: does not exist, and manage is verify", "wxenrich: 4 of ")
+}
+
+// Whoever may make nothing gets from the doctor each command that an
+// administrator has to type; with them the service runs, jobs and all.
+func TestDoctorNamesTheCommands(t *testing.T) {
+	t.Parallel()
+	for _, manage := range []string{"verify", "bind"} {
+		w := newWorld(t)
+		w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN=", "WXENRICH_MANAGE="+manage)
+		const (
+			kept    = " --storage file --retention limits --discard new --max-age 720h --max-bytes=-1 --dupe-window 10m --replicas 1 --compression s2 --allow-direct"
+			durable = "wxenrich-" + testAppID
+		)
+		r := w.run(t, "", "doctor")
+		for _, command := range []string{
+			"nats stream add WX_EVENTS --subjects 'wx.events.>'" + kept + " --defaults",
+			"nats stream add WX_PROFILES --subjects 'wx.profiles.>'" + kept + " --allow-batch --defaults",
+			"nats stream add WX_DEAD --subjects 'wx.dead.>'" + kept + " --allow-batch --defaults",
+			"nats kv add WX_STATE --replicas 1",
+			"nats consumer add WX_EVENTS " + durable + " --pull --filter wx.events." + testAppID +
+				".subscribe --ack explicit --deliver all --wait 30s --max-deliver=-1 --max-pending 2800 --replay instant --defaults",
+		} {
+			if !strings.Contains(r.out, "      "+command+"\n") {
+				t.Errorf("%s: no %q in\n%s", manage, command, r.out)
+			}
+		}
+		w.run(t, "", "run").want(t, exitFailed, "", "hint: nats stream add WX_EVENTS --subjects 'wx.events.>'")
+		js := w.nats.JetStream()
+		for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
+			c := (&events.StreamSpec{Name: name, Subjects: []string{subject}, AllowAtomic: name != "WX_EVENTS"}).Config()
+			if _, err := js.CreateStream(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
+			t.Fatal(err)
+		}
+		w.run(t, "", "run").want(t, exitUsage, "", "hint: nats consumer add WX_EVENTS "+durable)
+		if _, err := js.CreateConsumer(t.Context(), "WX_EVENTS", jetstream.ConsumerConfig{Durable: durable, AckPolicy: jetstream.AckExplicitPolicy,
+			FilterSubject: "wx.events." + testAppID + ".subscribe", MaxDeliver: -1, MaxAckPending: 2800}); err != nil {
+			t.Fatal(err)
+		}
+		w.run(t, "", "doctor").want(t, 0, " 0 warnings, 0 failed\n", "")
+		b := w.background(t, "run")
+		if out := b.out.waitForAny("lane is running", "wxenrich: "); !strings.Contains(out, "lane is running") {
+			t.Fatal(out)
+		}
+		w.run(t, "", "publish", w.account.OpenID(0)).want(t, 0, "", "")
+		w.settle(t, 1)
+		w.run(t, "", "replay", "--from-seq", "1").want(t, 0, "is done: 1 records", "")
+		if code := b.end(); code != 0 {
+			t.Errorf("%s: exit code %d", manage, code)
+		}
+	}
 }
 
 func TestDoctorNamesWhatIsWrong(t *testing.T) {
@@ -237,6 +292,7 @@ func TestDoctorOfTheLeastPrivileges(t *testing.T) {
 	as := func(user string) result {
 		return w.run(t, "", "doctor", "--server", w.nats.URL(), "--user", user, "--password", "p")
 	}
+	as("needed").want(t, 1, "fail  stream WX_EVENTS: does not exist, and this user may not make it\n      nats stream add WX_EVENTS ", "")
 	as("needed").want(t, 1, "fail  permissions: publish to $JS.API.STREAM.CREATE.WX_EVENTS is denied: the stream does not exist and is to be made", "")
 	js, err := jetstream.New(w.nats.Connect(nats.UserInfo("all", "p")))
 	if err != nil {

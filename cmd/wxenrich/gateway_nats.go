@@ -70,7 +70,7 @@ func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *con
 	for _, spec := range gatewaySpecs(cfg) {
 		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {
-			return conn.Explain(missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects))
+			return conn.Explain(absentStream(err, conn.ConnectedServerVersion(), cfg, &spec))
 		}
 		if d := stream.CachedInfo().Config.Duplicates; window == 0 || d < window {
 			window = d

@@ -211,7 +211,7 @@ func ensureStreams(ctx context.Context, js jetstream.JetStream, cfg *config.Conf
 	for _, spec := range streamSpecs(cfg) {
 		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {
-			return nil, missingStream(err, "stream "+spec.Name+" does not exist, and manage is "+cfg.Manage, spec.Name, spec.Subjects)
+			return nil, absentStream(err, js.Conn().ConnectedServerVersion(), cfg, &spec)
 		}
 		found.add(stream, drifts)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ var (
 	seed = flag.Uint64("seed", 0, "which faults strike; 0 draws one, which is printed")
 	run  = flag.Bool("faults", false, "run the suite, each scenario small")
 	long = flag.Bool("long", false, "run each scenario at full size; it takes hours: add -timeout 0")
+	old  = flag.String("nats", "", "version of nats-server, such as v2.10.27; empty for the one of go.mod")
 	soak = flag.Int("soak", 30, "with -long: how many minutes nothing goes wrong in TestSoak")
 )
 
@@ -43,13 +45,17 @@ var build = sync.OnceValue(func() error {
 		return err
 	}
 	binaries = dir
-	for name, args := range map[string][]string{
-		"wxenrich":    {"-tags", "faults", "github.com/wxenrich/wxenrich/cmd/wxenrich"},
-		"nats-server": {"github.com/nats-io/nats-server/v2"},
+	server := []string{"build", "-o", filepath.Join(dir, "nats-server"), "github.com/nats-io/nats-server/v2"}
+	if *old != "" {
+		server = []string{"install", "github.com/nats-io/nats-server/v2@" + *old}
+	}
+	for _, args := range [][]string{
+		{"build", "-o", filepath.Join(dir, "wxenrich"), "-tags", "faults", "github.com/wxenrich/wxenrich/cmd/wxenrich"}, server,
 	} {
-		c := exec.Command("go", append([]string{"build", "-o", filepath.Join(dir, name)}, args...)...)
+		c := exec.Command("go", args...)
+		c.Env = append(os.Environ(), "GOBIN="+dir)
 		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w\n%s", name, err, out)
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
 	return nil

@@ -27,6 +27,7 @@ func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetst
 	if len(present) > 0 {
 		d.examineClock(ctx, js, present[0])
 	}
+	d.examineCrawls(ctx, js, found)
 	d.examineBucket(ctx, nc, js, found)
 	accounts := make([]*config.Account, len(d.cfg.Accounts))
 	for i := range accounts {
@@ -88,6 +89,28 @@ func (d *doctor) examineStream(ctx context.Context, nc *natsconn.Conn, js jetstr
 		d.say(told, about, `does not exist yet; "wxenrich run" makes it`, "")
 	}
 	return false
+}
+
+// examineCrawls says how to make the streams that only a backfill needs, where
+// that may not make them.
+func (d *doctor) examineCrawls(ctx context.Context, js jetstream.JetStream, found *layout) {
+	if events.Manage(d.cfg.Manage) == events.Create {
+		return
+	}
+	var specs []events.StreamSpec
+	for i := range d.cfg.Accounts {
+		specs = merge(specs, crawlStream(d.cfg, &d.cfg.Accounts[i]))
+	}
+	for _, spec := range specs {
+		if !d.mayAsk("", "", "STREAM.INFO.%s", spec.Name) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+		if _, err := js.Stream(ctx, spec.Name); errors.Is(err, jetstream.ErrStreamNotFound) {
+			d.say(told, "stream "+spec.Name, "does not exist, and manage is "+d.cfg.Manage+": a backfill keeps its list of followers there", addStream(found.server, &spec))
+		}
+		cancel()
+	}
 }
 
 // addStream is the command that makes a stream on a server of that version.

@@ -96,8 +96,15 @@ func TestLeastPrivilege(t *testing.T) {
 	run.out.waitFor("trying the account again")
 	g.does(t, "replay", "--from-seq", "1")
 	waitFor(t, js, "WX_PROFILES", 6)
-	g.does(t, "dead", "purge", "--yes", "--reason", "undecodable")
+	g.does(t, "replay", "list")
+	g.does(t, "dead", "show", "1")
+	g.does(t, "dead", "export")
+	g.does(t, "dead", "redrive", "--reason", "undecodable") // which dies again
+	waitFor(t, js, "WX_DEAD", 1)
+	g.does(t, "backfill", "--detach")
+	waitFor(t, js, "WX_PROFILES", 16) // ten followers
 	g.does(t, "jobs", "list")
+	g.does(t, "dead", "purge", "--yes", "--reason", "undecodable")
 	g.as("eraser")
 	g.does(t, "erase", "--openid", id, "--yes", "--settle", "0s")
 	g.as("operator")
@@ -115,12 +122,12 @@ func TestLeastPrivilege(t *testing.T) {
 	g.log.take() // the doctor asks whether it may do anything, which it may not
 
 	for user, subjects := range map[string][]string{
-		"producer": {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
-		"gateway":  {"wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.PURGE.WX_MESSAGES", "$JS.API.CONSUMER.CREATE.WX_PROFILES.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
-		"wxenrich": {"wx.events.x.subscribe", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_EVENTS", "$JS.API.STREAM.UPDATE.WX_PROFILES", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.CONSUMER.CREATE.OTHER.x", "other"},
-		"consumer": {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x", "$JS.API.CONSUMER.CREATE.WX_DEAD.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$KV.WX_STATE.hold.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
+		"producer": {"wx.messages.x.text", "wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
+		"gateway":  {"wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.PURGE.WX_MESSAGES", "$JS.API.CONSUMER.CREATE.WX_PROFILES.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
+		"wxenrich": {"wx.messages.x.text", "$JS.API.STREAM.CREATE.WX_CRAWLS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.CONSUMER.CREATE.WX_MESSAGES.x", "wx.events.x.subscribe", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_EVENTS", "$JS.API.STREAM.UPDATE.WX_PROFILES", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.CONSUMER.CREATE.OTHER.x", "other"},
+		"consumer": {"wx.crawls.x.y", "$JS.API.CONSUMER.CREATE.WX_CRAWLS.x", "$JS.API.CONSUMER.CREATE.WX_MESSAGES.x", "$JS.ACK.WX_DEAD.x.1.1.1.1.1", "wx.events.x.subscribe", "wx.profiles.x", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x", "$JS.API.CONSUMER.CREATE.WX_DEAD.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$KV.WX_STATE.hold.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
+		"operator": {"wx.crawls.x.y", "wx.events.x.backfill", "$JS.ACK.WX_DEAD.x.1.1.1.1.1", "wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
 		"eraser":   {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_PROFILES", "$JS.API.STREAM.MSG.DELETE.KV_WX_STATE"},
-		"operator": {"wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
 	} {
 		nc := g.dial(t, user)
 		for _, subject := range subjects {
@@ -182,7 +189,7 @@ func newGuarded(t *testing.T) *guarded {
 func (g *guarded) prepare(t *testing.T) {
 	t.Helper()
 	js := g.connect(t, "setup")
-	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_MESSAGES": "wx.messages.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
+	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_MESSAGES": "wx.messages.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>", "WX_CRAWLS": "wx.crawls.>"} {
 		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Duplicates: 10 * time.Minute,
 			MaxAge: 30 * 24 * time.Hour, Discard: jetstream.DiscardNew, AllowDirect: true}); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -162,6 +164,101 @@ func TestComposeConfigures(t *testing.T) {
 	}
 }
 
+// What the compose file mounts is there, no image is "latest", nothing but
+// loopback is published, and nobody may do more than he needs. No container
+// engine is asked.
+func TestComposeHoldsTogether(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Services map[string]struct {
+			Image, User string
+			Volumes     []string
+			Ports       []string
+			Secrets     []string
+			ReadOnly    bool     `yaml:"read_only"`
+			CapDrop     []string `yaml:"cap_drop"`
+			SecurityOpt []string `yaml:"security_opt"`
+			Environment map[string]string
+			DependsOn   map[string]any `yaml:"depends_on"`
+		}
+		Secrets map[string]struct{ File string }
+		Volumes map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(read(t, deploy+"compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"nats", "wxenrich", "gateway", "simulator", "collector", "prometheus", "grafana"} {
+		if _, ok := file.Services[name]; !ok {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for name, s := range file.Services {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
+			t.Errorf("%s may do more than it needs", name)
+		}
+		if s.Image != "wxenrich" && (!strings.Contains(s.Image, ":") || strings.HasSuffix(s.Image, ":latest")) {
+			t.Errorf("%s: nobody knows which %s that is", name, s.Image)
+		}
+		for _, v := range s.Volumes {
+			source, _, _ := strings.Cut(v, ":")
+			if _, named := file.Volumes[source]; named {
+				continue
+			}
+			if _, err := os.Stat(deploy + source); err != nil {
+				t.Errorf("%s mounts what is not there: %v", name, err)
+			}
+		}
+		for _, port := range s.Ports {
+			if !strings.HasPrefix(port, "127.0.0.1:") {
+				t.Errorf("%s: anybody reaches %s", name, port)
+			}
+		}
+		for _, secret := range s.Secrets {
+			if _, err := os.Stat(deploy + file.Secrets[secret].File); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for other := range s.DependsOn {
+			if _, ok := file.Services[other]; !ok {
+				t.Errorf("%s waits for %s, which is not there", name, other)
+			}
+		}
+	}
+	endpoint, err := url.Parse(file.Services["wxenrich"].Environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var collector struct {
+		Receivers map[string]struct {
+			Protocols map[string]struct{ Endpoint string }
+		}
+		Processors, Exporters map[string]any
+		Service               struct {
+			Pipelines map[string]struct{ Receivers, Processors, Exporters []string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, deploy+"compose/collector.yaml")), &collector); err != nil {
+		t.Fatal(err)
+	}
+	if got := collector.Receivers["otlp"].Protocols["http"].Endpoint; endpoint.Hostname() != "collector" || !strings.HasSuffix(got, ":"+endpoint.Port()) {
+		t.Errorf("spans are sent to %s, and the collector listens on %s", endpoint.Host, got)
+	}
+	for _, kind := range []string{"traces", "logs"} {
+		p, ok := collector.Service.Pipelines[kind]
+		for _, name := range p.Processors {
+			_, known := collector.Processors[name]
+			ok = ok && known
+		}
+		for _, name := range p.Exporters {
+			_, known := collector.Exporters[name]
+			ok = ok && known
+		}
+		if !ok || !slices.Equal(p.Receivers, []string{"otlp"}) {
+			t.Errorf("the collector's pipeline of %s is %+v", kind, p)
+		}
+	}
+}
+
 // The compose file's NATS server takes the service, and keeps what it acknowledges.
 func TestComposeNATS(t *testing.T) {
 	t.Parallel()
@@ -208,5 +305,40 @@ func TestUnitIsHardened(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v\n%s", unit, err, out)
 		}
+	}
+}
+
+var keyKind = regexp.MustCompile(`\bkind[A-Z]\w*\s+= "(\w+)"`)
+
+// Whoever runs it for years has to know what there is, and what may go: each
+// stream, and each kind of key in the bucket, has a row on the state page, and
+// none has one that is not there any more.
+func TestStatePage(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	want := []string{cfg.Input.Stream, cfg.Outputs[0].Stream, cfg.Dead.Stream, cfg.Gateway.Messages.Stream, pipeline.CrawlStream, "KV_" + cfg.State.Bucket,
+		"gateway.spool.dir", "nats.store_dir", "token"}
+	err := filepath.WalkDir("../../pipeline", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, m := range keyKind.FindAllStringSubmatch(read(t, path), -1) {
+			want = append(want, m[1])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(read(t, deploy+"docs/state.md")) {
+		if name, ok := strings.CutPrefix(line, "| `"); ok {
+			got = append(got, name[:strings.IndexByte(name, '`')])
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("deploy/docs/state.md: -there is +it says\n%s", d)
 	}
 }

@@ -71,8 +71,12 @@ func newWorld(t *testing.T, servers int, settings map[string]string) *world {
 		if f := w.login.Load(); f != nil && strings.HasSuffix(r.URL.Path, "token") {
 			(*f)()
 		}
+		if token := r.URL.Query().Get("access_token"); token != "" {
+			secrets.Store(token, true)
+		}
 		w.sim.ServeHTTP(rw, r)
 	}))
+	secrets.Store(secret, true)
 	t.Cleanup(api.Close)
 
 	var theirs, ours []string

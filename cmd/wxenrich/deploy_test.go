@@ -316,8 +316,8 @@ var keyKind = regexp.MustCompile(`\bkind[A-Z]\w*\s+= "(\w+)"`)
 func TestStatePage(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	want := []string{cfg.Input.Stream, cfg.Outputs[0].Stream, cfg.Dead.Stream, cfg.Gateway.Messages.Stream, pipeline.CrawlStream, "KV_" + cfg.State.Bucket,
-		"gateway.spool.dir", "nats.store_dir", "token"}
+	want := []string{cfg.Input.Stream, cfg.Outputs[0].Stream, cfg.Dead.Stream, cfg.Gateway.Messages.Stream, cfg.Crawls.Stream, cfg.Erase.Stream, "KV_" + cfg.State.Bucket, "KV_" + cfg.Erase.Bucket,
+		"gateway.spool.dir", "nats.store_dir", "token", "salt"}
 	err := filepath.WalkDir("../../pipeline", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
@@ -332,8 +332,9 @@ func TestStatePage(t *testing.T) {
 	}
 	var got []string
 	for line := range strings.Lines(read(t, deploy+"docs/state.md")) {
-		if name, ok := strings.CutPrefix(line, "| `"); ok {
-			got = append(got, name[:strings.IndexByte(name, '`')])
+		if row, ok := strings.CutPrefix(line, "| `"); ok {
+			cell, _, _ := strings.Cut(row, " | ")
+			got = append(got, strings.Split(strings.Trim(cell, "`"), "`, `")...)
 		}
 	}
 	slices.Sort(want)

@@ -39,21 +39,27 @@ func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, wron
 // serveAdmin listens on addr, which the configuration's key says. tokenFile
 // may be empty.
 func serveAdmin(addr, key, tokenFile string, t *telemetry, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
-	a := &admin{done: make(chan error, 1)}
 	guard, err := newGuard(tokenFile)
 	if err != nil {
 		return nil, err
-	}
-	if a.listener, err = net.Listen("tcp", addr); err != nil {
-		return nil, failed("%s: %w", key, err).hint("another process has it: set %s to another address, or to \"\" for none", key)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /readyz", guard.details(ready))
 	mux.Handle("GET /metrics", guard.all(promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})))
-	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return listen(addr, key, mux, "probes and metrics", log)
+}
+
+// listen serves h on addr, which the configuration's key says; what is for the log.
+func listen(addr, key string, h http.Handler, what string, log *slog.Logger) (*admin, error) {
+	a := &admin{done: make(chan error, 1)}
+	var err error
+	if a.listener, err = net.Listen("tcp", addr); err != nil {
+		return nil, failed("%s: %w", key, err).hint("another process has it: set %s to another address, or to \"\" for none", key)
+	}
+	a.server = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { a.done <- a.server.Serve(a.listener) }()
-	log.Info("probes and metrics", slog.String("address", "http://"+a.listener.Addr().String()))
+	log.Info(what, slog.String("address", "http://"+a.listener.Addr().String()))
 	return a, nil
 }
 

@@ -108,6 +108,13 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		}
 		defer admin.stop()
 	}
+	if cfg.HTTP.PProf != "" {
+		profiles, err := startProfiles(cfg.HTTP.PProf, log)
+		if err != nil {
+			return err
+		}
+		defer profiles.stop()
+	}
 	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
 		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID), Tracer: t.Tracer})
 	}, stopAfter, t, log)

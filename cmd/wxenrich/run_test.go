@@ -325,8 +325,8 @@ func TestRunAsksWhereToBegin(t *testing.T) {
 func TestRunReportsReadiness(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	listen := freePort(t)
-	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen)
+	listen, profiles := freePort(t), freePort(t)
+	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen, "WXENRICH_HTTP_PPROF="+profiles)
 	js := w.streams(t)
 	run := w.background(t, "run")
 	run.out.waitFor("lane is running")
@@ -356,6 +356,15 @@ func TestRunReportsReadiness(t *testing.T) {
 	status, body := get(t, "http://"+listen+"/readyz")
 	if status != 503 || !strings.Contains(body, `"phase":"held"`) || !strings.Contains(body, `"hint"`) {
 		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, _ := get(t, "http://"+listen+"/debug/pprof/cmdline"); status != 404 {
+		t.Errorf("profiles are served beside the metrics: %d", status)
+	}
+	if status, body := get(t, "http://"+profiles+"/debug/pprof/goroutine?debug=1"); status != 200 || !strings.Contains(body, "pipeline.(*loop).run") {
+		t.Errorf("profile: %d %s", status, body)
+	}
+	if status, _ := get(t, "http://"+profiles+"/metrics"); status != 404 {
+		t.Errorf("metrics are served beside the profiles: %d", status)
 	}
 	if status, _ := get(t, "http://"+listen+"/livez"); status != 200 {
 		t.Errorf("/livez: %d", status)

@@ -35,6 +35,10 @@ func (l *loader) check(needAccounts bool) {
 		l.wrong("state.bucket", "%q is not 1 to 64 of A-Z a-z 0-9 _ -", b)
 	}
 	l.address("http.listen", c.HTTP.Listen)
+	l.address("http.pprof", c.HTTP.PProf)
+	if host, _, err := net.SplitHostPort(c.HTTP.PProf); err == nil && !loopback(host) {
+		l.warn("http.pprof", "%s can be reached from other machines, and profiles show what is in memory", c.HTTP.PProf)
+	}
 	l.checkSecretFile("http.token_file", c.HTTP.TokenFile)
 	if needAccounts && len(c.Accounts) == 0 && len(l.faults) == 0 {
 		l.fault("accounts", "", "there is none: write one into %s (\"wxenrich config init\" does), or set %s", DefaultFile, Variable("accounts[0].appid"))

@@ -172,6 +172,7 @@ func TestWarnings(t *testing.T) {
 		"few acks":        {"accounts: [{appid: wx1, secret_env: S, input: {max_ack_pending: 300}}]", "accounts[0].input.max_ack_pending: 300 is less than batch.size × (concurrency + 1) = 500: batches will not fill"},
 		"password in url": {"nats: {url: 'nats://u:hush@h'}", "nats.url: holds a password: rather use nats.user and nats.password_file"},
 		"open server":     {"nats: {embedded: true, store_dir: d, listen: '0.0.0.0:4222'}", "nats.listen: 0.0.0.0:4222 can be reached from other machines, and the embedded server asks nobody for a password"},
+		"open profiles":   {"http: {pprof: '0.0.0.0:6060'}", "http.pprof: 0.0.0.0:6060 can be reached from other machines, and profiles show what is in memory"},
 		"loopback":        {"accounts: [{appid: wx1, secret_env: S, api: 'http://127.0.0.1:1'}]", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func TestBacklogAsksForNobodyTwice(t *testing.T) {
 // Whatever the order in which people come, and however slow WeChat is, each is
 // asked for once, in calls that are full.
 func TestBacklogOfAnyOrder(t *testing.T) {
-	const people = 600 / min(scale, 2)
+	const people = 600 / min(scale, 3)
 	for name, tc := range map[string]struct {
 		each int // events of a person
 		who  func(i int) int

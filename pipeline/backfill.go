@@ -164,6 +164,8 @@ func (l *Lane) supervise(ctx context.Context, j *job.Job, work func(context.Cont
 // perform does a job until it is over, ctx ends, or somebody else says stop or
 // has taken the job. It keeps j's progress.
 func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
+	l.bulk.begin(j.Kind)
+	defer l.bulk.end()
 	if j.Kind == job.Backfill && j.Range.To == 0 {
 		over, err := l.prepare(ctx, j)
 		if over || err != nil || ctx.Err() != nil || j.Range.To == 0 {
@@ -176,6 +178,7 @@ func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
 		return false, err
 	}
 	before, began := j.Progress, time.Now()
+	l.bulk.by(bulk, began)
 	err = l.supervise(ctx, j, bulk.Run, func() (job.Progress, string) { return before.Plus(bulk.done(began)), bulk.waitsFor() })
 	return bulk.isOver(), err
 }

@@ -74,6 +74,7 @@ type Lane struct {
 	room     *room
 	task     *task         // nil of a live lane
 	live     *Lane         // beside which a task is done
+	bulk     bulkWork      // of jobs beside this lane
 	scouting chan struct{} // one slot: see scout
 	proving  chan struct{} // one slot: see prove
 	proof    proof

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
 // counter is one of a lane's counters as an instrument.
@@ -34,6 +36,19 @@ var counters = [...]counter{
 	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},
 }
 
+// bulkCounters are those of jobs, which the others leave out.
+var bulkCounters = [...]struct {
+	name, unit, help string
+	read             func(*job.Progress) int64
+}{
+	{"wxenrich.bulk.messages", "{message}", "Messages that jobs have behind them, by the kind of job.", func(p *job.Progress) int64 { return p.Done }},
+	{"wxenrich.bulk.records", "{record}", "Records stored by jobs.", func(p *job.Progress) int64 { return p.Records }},
+	{"wxenrich.bulk.dead_letters", "{message}", "Dead letters stored by jobs.", func(p *job.Progress) int64 { return p.Dead }},
+	{"wxenrich.bulk.api.calls", "{call}", "API calls for data made by jobs, retries included.", func(p *job.Progress) int64 { return p.Calls }},
+}
+
+var jobKinds = [...]job.Kind{job.Replay, job.Backfill, job.Redrive}
+
 // Observe registers the lanes' instruments with a meter: counters, and for
 // each lane what it has in hand, whether it is ready and why it is on hold.
 // Labels are the account, reasons of closed sets, and the errcode of a hold.
@@ -48,6 +63,14 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 		errs = append(errs, err)
 		sums[i], all = o, append(all, o)
 	}
+	bulk := make([]metric.Int64Observable, len(bulkCounters))
+	for i, c := range bulkCounters {
+		o, err := meter.Int64ObservableCounter(c.name, metric.WithUnit(c.unit), metric.WithDescription(c.help))
+		errs = append(errs, err)
+		bulk[i], all = o, append(all, o)
+	}
+	atWork, err := meter.Int64ObservableGauge("wxenrich.bulk.running", metric.WithDescription("1 while this replica does a job of the account, by the kind of job."))
+	errs = append(errs, err)
 	dead, err := meter.Int64ObservableCounter("wxenrich.dead_letters", metric.WithUnit("{message}"), metric.WithDescription("Dead letters stored, by reason."))
 	errs = append(errs, err)
 	doubted, err := meter.Int64ObservableCounter("wxenrich.answers.doubted", metric.WithUnit("{answer}"), metric.WithDescription("Answers that contradicted themselves, by how; none of their rows went out."))
@@ -85,6 +108,14 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			for i, c := range counters {
 				o.ObserveInt64(sums[i], c.read(&counts), of)
 			}
+			for _, kind := range jobKinds {
+				done, running := l.Bulk(kind)
+				of := metric.WithAttributes(account, attribute.String("kind", string(kind)))
+				for i, c := range bulkCounters {
+					o.ObserveInt64(bulk[i], c.read(&done), of)
+				}
+				o.ObserveInt64(atWork, oneIf(running), of)
+			}
 			for reason, n := range counts.DeadLetters {
 				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
 			}
@@ -120,7 +151,7 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			}
 		}
 		return nil
-	}, append(all, dead, doubted, differ, inHand, limit, quota, used, ready, held, nextTry, expires, oldest, lag)...)
+	}, append(all, atWork, dead, doubted, differ, inHand, limit, quota, used, ready, held, nextTry, expires, oldest, lag)...)
 	return err
 }
 

@@ -106,7 +106,7 @@ func TestReplayARange(t *testing.T) {
 			}
 			return w.openid(i)
 		})
-		w.start(lifelike(), w.board(kv))
+		lane := w.start(lifelike(), w.board(kv))
 		w.answers(n)
 		time.Sleep(longAfter)
 		calls := w.asked()
@@ -116,6 +116,12 @@ func TestReplayARange(t *testing.T) {
 		w.eachOnce("replay-1", from, to)
 		if p := j.Progress; p.Total != 1000 || p.Done != 1000 || p.Records != 990 || p.Dead != 10 || p.Calls > 11 {
 			t.Errorf("progress: %+v", p)
+		}
+		if done, atWork := lane.Bulk(job.Replay); atWork || done.Done != 1000 || done.Records != 990 || done.Dead != 10 || done.Calls != j.Progress.Calls {
+			t.Errorf("as metrics: %+v, at work %v", done, atWork)
+		}
+		if done, _ := lane.Bulk(job.Backfill); done != (job.Progress{}) {
+			t.Errorf("of other kinds: %+v", done)
 		}
 		if asked := w.asked() - calls; asked > 11 {
 			t.Errorf("%d calls for 990 people, want 10 or 11", asked)

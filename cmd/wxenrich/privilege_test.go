@@ -155,11 +155,17 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-func newGuarded(t *testing.T) *guarded {
+// setPasswords gives each user of accounts.conf one.
+func setPasswords(t *testing.T) {
 	t.Helper()
 	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "ERASER", "SYS"} {
 		t.Setenv(user+"_PASSWORD", "of-"+strings.ToLower(user))
 	}
+}
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	setPasswords(t)
 	opts, err := server.ProcessConfigFile(deploy + "nats/accounts.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -279,9 +285,7 @@ func waitFor(t *testing.T, js jetstream.JetStream, name string, n uint64) {
 
 // The three-node configuration syncs what it acknowledges, and has the same users.
 func TestClusterConfig(t *testing.T) {
-	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "ERASER", "SYS"} {
-		t.Setenv(user+"_PASSWORD", "p")
-	}
+	setPasswords(t)
 	t.Setenv("NODE", "nats-1")
 	t.Setenv("DATA", t.TempDir())
 	opts, err := server.ProcessConfigFile(deploy + "nats/node.conf")

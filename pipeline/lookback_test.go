@@ -91,26 +91,7 @@ func TestRedeliveredLongAfter(t *testing.T) {
 
 		second := cfg
 		second.Durable = "restored"
-		c, err := w.js.CreateConsumer(w.Context(), "WX_EVENTS", jetstream.ConsumerConfig{
-			Durable: second.Durable, FilterSubjects: cfg.Subjects, AckPolicy: jetstream.AckExplicitPolicy,
-			MaxDeliver: -1, MaxAckPending: 10_000, AckWait: cfg.AckWait,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch, err := c.Fetch(n + more)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var taken []jetstream.Msg
-		for m := range batch.Messages() {
-			taken = append(taken, m)
-		}
-		for _, m := range taken {
-			if err := m.Nak(); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.deliverOnce(second, n+more)
 		time.Sleep(longAfter)
 		calls := w.asked()
 		lane := w.start(second)
@@ -120,6 +101,58 @@ func TestRedeliveredLongAfter(t *testing.T) {
 			t.Errorf("%d repeats, %d records after %d look-backs; want %d, %d after 3 at most", c.Repeats, c.Records, c.LookBacks, n, more)
 		}
 	})
+}
+
+// A repeat that comes while the output knows its answer's id may be published
+// when it does not any more: WeChat was away meanwhile.
+func TestYoungRepeatGetsOld(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 100
+		w.publish(n, w.openid)
+		cfg := lifelike()
+		first := w.start(cfg)
+		w.answers(n)
+		first.stop()
+
+		second := cfg
+		second.Durable = "died-before-the-acks"
+		w.deliverOnce(second, n)
+		time.Sleep(5 * time.Minute) // half of the window
+		mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: -1}})
+		lane := w.start(second)
+		time.Sleep(6 * time.Minute)
+		mend()
+		w.settled(second.Durable)
+		if c := lane.Stats().Counts(); c.Repeats != n || w.held("WX_PROFILES") != n {
+			t.Errorf("%d repeats were known, the output has %d records of %d events", c.Repeats, w.held("WX_PROFILES"), n)
+		}
+	})
+}
+
+// deliverOnce makes a durable that has had its events delivered to somebody who
+// is gone.
+func (w *world) deliverOnce(cfg pipeline.Config, n int) {
+	w.Helper()
+	c, err := w.js.CreateConsumer(w.Context(), "WX_EVENTS", jetstream.ConsumerConfig{
+		Durable: cfg.Durable, FilterSubjects: cfg.Subjects, AckPolicy: jetstream.AckExplicitPolicy,
+		MaxDeliver: -1, MaxAckPending: 10_000, AckWait: cfg.AckWait,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	batch, err := c.Fetch(n)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var taken []jetstream.Msg
+	for m := range batch.Messages() {
+		taken = append(taken, m)
+	}
+	for _, m := range taken {
+		if err := m.Nak(); err != nil {
+			w.Fatal(err)
+		}
+	}
 }
 
 func TestNormalRunningLooksAtNothing(t *testing.T) {

@@ -180,8 +180,11 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	now := time.Now()
 	var late []*delivery
 	for _, a := range answers {
-		if elapsed(a.delivery.taken, now) > most {
-			late = append(late, a.delivery)
+		d := a.delivery
+		// A repeat that was too young to be looked for may have got old since: its
+		// answer may be as old as its event.
+		if elapsed(d.taken, now) > most || d.repeat && now.Sub(latest(d.event.Source.Time, l.task.begun())) > most {
+			late = append(late, d)
 		}
 	}
 	if len(late) == 0 {

@@ -36,6 +36,7 @@ type binding struct {
 	raise    uint64    // the mark has to be raised to it at least, since it knew nothing
 	anew     bool      // the durable has forgotten what was acknowledged
 	reached  uint64    // how far it has delivered
+	order    uint64    // and how often
 }
 
 // rebinding is what came of looking for the durable again.
@@ -57,7 +58,7 @@ func (l *loop) openTap(now time.Time) {
 		}()
 		return
 	}
-	l.tap = l.open(l.consumer)
+	l.tap = l.open(l.consumer, l.order)
 }
 
 // rebound takes what bind found.
@@ -83,7 +84,7 @@ func (l *loop) bindTo(b binding) {
 		l.tide = tide{born: b.born, risen: l.risen, rising: l.rising, unmarked: l.unmarked}
 	}
 	l.holdAtMost(l.consumer.CachedInfo().Config.MaxAckPending)
-	l.upTo = b.upTo
+	l.upTo, l.order = b.upTo, b.order
 	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)
 	l.orphan()
@@ -158,7 +159,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	if err != nil {
 		return b, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}
-	b.reached = b.consumer.CachedInfo().Delivered.Stream
+	b.reached, b.order = b.consumer.CachedInfo().Delivered.Stream, b.consumer.CachedInfo().Delivered.Consumer
 	if places, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
 		if err := l.apart(places); err != nil {
 			return b, err

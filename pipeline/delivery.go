@@ -28,6 +28,8 @@ type delivery struct {
 
 	pending    uint64 // how many events the durable had left behind it
 	deliveries uint64 // how often it was delivered, as far as the server remembers
+	order      uint64 // the durable's number for this delivery
+	back       bool   // the durable went back: it has begun to count anew
 
 	sealed  bool // it may end the process, and is not decoded yet
 	opened  bool // it is or was handled in spite of that
@@ -66,7 +68,7 @@ func newDelivery(msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered}
+	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered, order: meta.Sequence.Consumer}
 	d.event.Source = events.Source{
 		Stream:  meta.Stream,
 		Seq:     meta.Sequence.Stream,

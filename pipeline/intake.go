@@ -68,6 +68,9 @@ func (l *loop) mayTake() bool { return len(l.poured) > 0 && (l.tap.closed || !l.
 
 // take accepts one event.
 func (l *loop) take(now time.Time, d *delivery) {
+	if l.order = max(l.order, d.order); d.back {
+		l.setBack()
+	}
 	if l.beyond(d) {
 		return
 	}

@@ -29,7 +29,7 @@ func (l *Lane) exhume(msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered}
+	d := &delivery{msg: msg, seq: meta.Sequence.Stream, pending: meta.NumPending, deliveries: meta.NumDelivered, order: meta.Sequence.Consumer}
 	letter, ok := dead.Parse(d.seq, meta.Timestamp, msg.Subject(), msg.Headers(), msg.Data())
 	d.letter = &letter
 	if !ok || letter.AppID != l.cfg.AppID || !l.task.letters.Has(&letter) || !letter.Redrivable(l.task.letters.MaxHops) {

@@ -64,3 +64,38 @@ func (w *world) loseBucket() {
 	}
 	w.bucket()
 }
+
+// An operator may set a durable back under the running service. The pull goes
+// on, and nothing that comes says that it was delivered before.
+func TestDurableIsSetBack(t *testing.T) {
+	for name, board := range map[string]bool{"with the bucket": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 1500
+				w.publish(n, w.openid)
+				cfg := lifelike()
+				var opts []func(*pipeline.Deps)
+				if board {
+					opts = append(opts, w.board(w.bucket()))
+				}
+				lane := w.start(cfg, opts...)
+				w.answers(n)
+				w.settled(cfg.Durable)
+				time.Sleep(longAfter)
+				calls := w.asked()
+				for _, seq := range []uint64{101, 1490} {
+					if _, err := w.js.ResetConsumerToSequence(w.Context(), "WX_EVENTS", cfg.Durable, seq); err != nil {
+						t.Fatal(err)
+					}
+					w.publish(10, w.openid)
+					w.settled(cfg.Durable)
+					time.Sleep(longAfter)
+				}
+				w.once(n+20, calls+2)
+				if c := lane.Stats().Counts(); c.Repeats != 1400+21 {
+					t.Errorf("%d repeats", c.Repeats)
+				}
+			})
+		})
+	}
+}

@@ -14,6 +14,7 @@ type repeats struct {
 	suspects []*delivery // whose answer has to be looked for
 	upTo     uint64      // nothing above has been taken before this binding
 	anew     bool        // the durable has forgotten what was acknowledged below that
+	order    uint64      // the durable's number for the latest delivery
 	looking  bool
 	cleaned  chan []*delivery
 }
@@ -30,6 +31,17 @@ func (l *loop) suspect(now time.Time, d *delivery) bool {
 		return d.forgotten
 	}
 	return now.Sub(latest(d.event.Source.Time, l.task.begun())) > l.trusted()
+}
+
+// setBack takes it that the durable was set back, by an operator or by a server
+// that has lost what it knew: whatever was delivered before may come again, as
+// if for the first time.
+func (l *loop) setBack() {
+	l.anew = true
+	if l.upTo = max(l.upTo, l.highest); l.highest == 0 { // nobody notes it without a board
+		_, l.upTo = l.mark.get()
+	}
+	l.orphan()
 }
 
 // trusted is how old an answer may be for the output stream to know it by its

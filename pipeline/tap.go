@@ -25,9 +25,10 @@ type tap struct {
 }
 
 // open begins to pull.
-func (l *Lane) open(consumer jetstream.Consumer) *tap {
+// Whatever comes has a higher number than order.
+func (l *Lane) open(consumer jetstream.Consumer, order uint64) *tap {
 	t := &tap{out: make(chan []*delivery), closing: make(chan struct{}), opened: time.Now()}
-	r := &reader{tap: t, lane: l, consumer: consumer, size: l.prefetch()}
+	r := &reader{tap: t, lane: l, consumer: consumer, size: l.prefetch(), order: order}
 	go r.run()
 	return t
 }
@@ -60,6 +61,10 @@ const (
 // errAnew ends a tap whose requests the server has forgotten.
 var errAnew = errors.New("reconnected")
 
+// errBack ends a tap whose durable was set back: what it says about an event,
+// such as that it was never delivered before, is not to be believed.
+var errBack = errors.New("the durable delivers again what it had delivered")
+
 // reader is what the goroutine of a tap knows.
 type reader struct {
 	*tap
@@ -70,6 +75,9 @@ type reader struct {
 	now  request // what is being read
 	next request // asked for when half of that has come, so that the server need not wait
 	got  int     // since then
+
+	order uint64 // the durable's highest number of a delivery that was read
+	back  bool   // it has begun to count anew
 
 	reading *delivery // the latest that was decoded here
 
@@ -82,6 +90,7 @@ type request struct {
 	jetstream.MessageBatch
 	asked  time.Time
 	cancel context.CancelFunc
+	order  uint64 // of its latest delivery; at first of all that were read before it was made
 }
 
 // messages never has anything if there is no request.
@@ -107,7 +116,7 @@ func (r *reader) ask() (request, error) {
 	if err != nil {
 		cancel()
 	}
-	return request{batch, asked, cancel}, err
+	return request{batch, asked, cancel, r.order}, err
 }
 
 // run reads until the tap is closed or the durable can be read no more: the
@@ -122,6 +131,8 @@ func (r *reader) run() {
 	case nil:
 	case errAnew:
 		r.lane.log.Debug("the connection is back; pulling anew")
+	case errBack:
+		r.lane.log.Warn("the durable was set back; what it delivers again is looked for among the answers first")
 	default:
 		r.lane.log.Warn("the pull ended", slog.Any("error", err))
 	}
@@ -152,6 +163,9 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 			r.next, err = r.ask()
 			r.got = 0
 		}
+		if err == nil && r.back {
+			err = errBack
+		}
 		if err != nil {
 			return err
 		}
@@ -162,13 +176,13 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 				err = r.now.end()
 				break
 			}
-			r.take(msg, r.now, still, quiet)
+			r.take(msg, &r.now, still, quiet)
 		case msg, ok := <-r.next.messages():
 			if !ok {
 				err = r.next.end()
 				break
 			}
-			r.take(msg, r.next, still, quiet)
+			r.take(msg, &r.next, still, quiet)
 		case <-closing:
 			closing, still = nil, quiet.C
 			quiet.Reset(r.quiet())
@@ -189,13 +203,13 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 
 // take hands over a message and those that have come with it; a tap that is
 // closing waits for others behind them.
-func (r *reader) take(msg jetstream.Msg, from request, still <-chan time.Time, quiet *time.Timer) {
-	chunk := r.unpack(nil, msg, from.asked)
+func (r *reader) take(msg jetstream.Msg, from *request, still <-chan time.Time, quiet *time.Timer) {
+	chunk := r.unpack(nil, msg, from)
 	for more := true; more && len(chunk) < tapChunk; {
 		select {
 		case msg, ok := <-from.messages():
 			if more = ok; ok {
-				chunk = r.unpack(chunk, msg, from.asked)
+				chunk = r.unpack(chunk, msg, from)
 			}
 		default:
 			more = false
@@ -223,19 +237,23 @@ func (r *reader) drop(q request) {
 	}
 	q.cancel()
 	for msg := range q.Messages() {
-		r.deliver(r.unpack(nil, msg, q.asked))
+		r.deliver(r.unpack(nil, msg, &q))
 	}
 }
 
 // unpack appends what a message is about to chunk.
-func (r *reader) unpack(chunk []*delivery, msg jetstream.Msg, asked time.Time) []*delivery {
+func (r *reader) unpack(chunk []*delivery, msg jetstream.Msg, from *request) []*delivery {
 	d, err := r.lane.newDelivery(msg)
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
 		return chunk
 	}
 	r.lane.tracing.begin(d)
-	d.taken = asked // it may have waited for us ever since, in this process or on the way
+	d.taken = from.asked // it may have waited for us ever since, in this process or on the way
+	// Requests overlap, but within one the numbers rise.
+	d.back = d.order <= from.order
+	r.back = r.back || d.back
+	from.order, r.order = d.order, max(r.order, d.order)
 	if d.sealed = r.lane.watched(d); !d.sealed {
 		r.reading = d
 		d.decode(&r.lane.decoder)

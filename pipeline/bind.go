@@ -123,11 +123,14 @@ func (l *Lane) bind(ctx context.Context) (binding, error) {
 func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	sent := time.Now()
 	stream, err := l.js.Stream(ctx, l.cfg.Stream)
 	if err != nil {
 		return b, fmt.Errorf("stream %s: %w", l.cfg.Stream, err)
 	}
 	info := stream.CachedInfo()
+	l.clock.learn(info.TimeStamp, sent, time.Now())
+	l.warnOfClock()
 	mark := l.readMark()
 	if !mark.Stream.Equal(info.Created) {
 		mark = water.Mark{}

@@ -62,6 +62,7 @@ type Lane struct {
 	renewed func() bool
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
+	clock   natsClock
 	places  atomic.Pointer[[]place]     // where answers are; nil while it is not known
 	past    atomic.Pointer[lookBack]    // which events have an answer
 	crashes atomic.Pointer[strike.Book] // which events were in hand in one; nil if none is known

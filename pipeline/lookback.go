@@ -25,6 +25,7 @@ import (
 type lookBack struct {
 	turn   chan struct{} // full while somebody reads or asks: a lock that a bubble's clock goes on with
 	js     jetstream.JetStream
+	clock  *natsClock
 	replay string // the generation of answers that counts; empty is the live one
 	hops   bool   // of all generations, and how many redrives led to each
 	places []place
@@ -134,7 +135,7 @@ func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error
 }
 
 // readOn reads what was stored since the last reading.
-func (b *lookBack) readOn(ctx context.Context) error { return b.readFrom(ctx, b.at.Round(0), b.known) }
+func (b *lookBack) readOn(ctx context.Context) error { return b.readFrom(ctx, b.clock.at(b.at), b.known) }
 
 func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint64]uint8) error {
 	at := time.Now()

@@ -30,7 +30,13 @@ func (l *loop) suspect(now time.Time, d *delivery) bool {
 	if !d.repeat || d.forgotten {
 		return d.forgotten
 	}
-	return now.Sub(latest(d.event.Source.Time, l.task.begun())) > l.trusted()
+	return l.age(d, now) > l.trusted()
+}
+
+// age is for how long an answer to an event may have been stored, as NATS's clock
+// says.
+func (l *Lane) age(d *delivery, now time.Time) time.Duration {
+	return l.clock.at(now).Sub(latest(d.event.Source.Time, l.task.begun()))
 }
 
 // setBack takes it that the durable was set back, by an operator or by a server
@@ -136,7 +142,7 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 		if since = l.task.begun(); len(l.cfg.Outputs) > 1 && src.Time.Before(since) {
 			since = src.Time // the record for another output may be older than the letter
 		}
-	} else if now.Sub(since) <= l.trusted() && !d.forgotten {
+	} else if l.clock.at(now).Sub(since) <= l.trusted() && !d.forgotten {
 		return 0, nil // whatever was stored since is known by its id, and few are looked up again for that
 	}
 	switch {
@@ -170,7 +176,7 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		places = &found
 		l.places.Store(places)
 	}
-	b.js, b.replay, b.places, b.all = l.js, l.task.replay(), *places, l.cfg.allOutputs()
+	b.js, b.clock, b.replay, b.places, b.all = l.js, &l.clock, l.task.replay(), *places, l.cfg.allOutputs()
 	b.hops = l.redrives()
 	return nil
 }
@@ -195,7 +201,7 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 		d := a.delivery
 		// A repeat that was too young to be looked for may have got old since: its
 		// answer may be as old as its event.
-		if elapsed(d.taken, now) > most || d.repeat && now.Sub(latest(d.event.Source.Time, l.task.begun())) > most {
+		if elapsed(d.taken, now) > most || d.repeat && l.age(d, now) > most {
 			late = append(late, d)
 		}
 	}
@@ -207,11 +213,11 @@ func (l *Lane) dropRepeats(c contexts, answers []answer) []answer {
 	// looked for. Groups of about the same time share a reading.
 	window := trusted / 3 * 4
 	since := func(d *delivery) time.Time {
-		at := d.taken
+		at := l.clock.at(d.taken)
 		if d.repeat {
 			at = at.Add(-window)
 		}
-		return at.Round(0).Truncate(lookBackMargin)
+		return at.Truncate(lookBackMargin)
 	}
 	for range 10 { // what is found out may be old by then, but to read on is quick
 		for _, d := range late {

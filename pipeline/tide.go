@@ -102,15 +102,17 @@ func (l *Lane) raiseMark(ctx context.Context, consumer jetstream.Consumer, born 
 	if consumer != nil {
 		ctx, cancel := context.WithTimeout(ctx, boardTimeout)
 		defer cancel()
+		sent := time.Now()
 		if info, err := consumer.Info(ctx); err == nil {
 			floor = info.AckFloor.Stream
+			l.clock.learn(info.TimeStamp, sent, time.Now())
 		}
 	}
 	key := l.markKey()
 	n := l.board.get(key)
 	for range 5 {
 		m, rev := parseMark(n)
-		value, err := json.Marshal(m.Raise(time.Now(), born, floor, to))
+		value, err := json.Marshal(m.Raise(l.clock.at(time.Now()), born, floor, to))
 		if err != nil {
 			break
 		}

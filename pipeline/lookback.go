@@ -135,7 +135,9 @@ func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error
 }
 
 // readOn reads what was stored since the last reading.
-func (b *lookBack) readOn(ctx context.Context) error { return b.readFrom(ctx, b.clock.at(b.at), b.known) }
+func (b *lookBack) readOn(ctx context.Context) error {
+	return b.readFrom(ctx, b.clock.at(b.at), b.known)
+}
 
 func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint64]uint8) error {
 	at := time.Now()

@@ -21,6 +21,15 @@ type holdFlags struct {
 	why   string
 	last  time.Duration
 	wait  time.Duration
+	json  bool
+}
+
+// holdReport is what --json says after one of the commands.
+type holdReport struct {
+	AppID string          `json:"appid"`
+	Held  bool            `json:"held"` // as it then is
+	Until time.Time       `json:"until,omitzero"`
+	Holds []pipeline.Hold `json:"holds,omitempty"` // that there are, or that were ended
 }
 
 func newHoldCommand(a *app) *cobra.Command {
@@ -89,6 +98,7 @@ holds the account.`,
 func (f *holdFlags) register(a *app, c *cobra.Command) {
 	f.nats = natsFlags(c)
 	a.appidFlag(c, &f.appid, "the account (default the only one configured)")
+	c.Flags().BoolVar(&f.json, "json", false, "print how the account then stands as JSON")
 }
 
 // do runs one of the commands on the account's board.
@@ -110,6 +120,9 @@ func (f *holdFlags) hold(ctx context.Context, a *app, board *pipeline.Board, app
 	if err := board.Hold(ctx, appid, whoAsks(), f.why, until); err != nil {
 		return err
 	}
+	if f.json {
+		return a.printJSON(holdReport{AppID: appid, Held: true, Until: until})
+	}
 	if until.IsZero() {
 		fmt.Fprintf(a.out, "%s is on hold until \"wxenrich resume --appid %s\"\n", appid, appid)
 	} else {
@@ -130,6 +143,9 @@ func (f *holdFlags) resume(ctx context.Context, a *app, board *pipeline.Board, a
 	held, err := board.Resume(ctx, appid)
 	if err != nil {
 		return err
+	}
+	if f.json && len(held) > 0 {
+		return a.printJSON(holdReport{AppID: appid, Holds: held})
 	}
 	for _, h := range held {
 		fmt.Fprintf(a.out, "%s goes on; it was on hold since %s: %s\n", appid, h.Since.Format(time.RFC3339), holdText(&h))
@@ -167,7 +183,15 @@ func (f *holdFlags) probe(ctx context.Context, a *app, board *pipeline.Board, ap
 			return failed("nobody has tried %s within %s", appid, f.wait).hint("is a replica with this account running? its log says why it waits")
 		}
 		now := board.Holds(appid)
+		if f.json && (len(now) == 0 || probes(now) > probes(before)) {
+			if err := a.printJSON(holdReport{AppID: appid, Held: len(now) > 0, Holds: now}); err != nil {
+				return err
+			}
+		}
 		if len(now) == 0 {
+			if f.json {
+				return nil
+			}
 			fmt.Fprintf(a.out, "%s is answered again and goes on\n", appid)
 			return nil
 		}

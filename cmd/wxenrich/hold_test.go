@@ -45,6 +45,8 @@ func TestHoldAndResume(t *testing.T) {
 	w.run(t, "", "publish", w.account.OpenID(0), w.account.OpenID(1)).want(t, 0, "", "")
 	w.run(t, "", "resume").want(t, 0, "manual: moving house", "")
 	w.settle(t, 2)
+	w.run(t, "", "hold", "--json").want(t, 0, `{"appid":"`+testAppID+`","held":true}`, "")
+	w.run(t, "", "resume", "--json").want(t, 0, `"held":false,"holds":[{`, "")
 	w.run(t, "", "hold", "--for", "1s").want(t, 0, "on hold until 20", "")
 	w.run(t, "", "publish", w.account.OpenID(2)).want(t, 0, "", "")
 	w.settle(t, 3)

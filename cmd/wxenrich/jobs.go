@@ -179,10 +179,12 @@ func rangeText(j *job.Job) string {
 }
 
 func newJobPauseCommand(a *app, kind job.Kind) *cobra.Command {
-	return newJobCommand(a, kind, "pause", "Pause a %s", "The replica that does it finishes what is in flight and lets go of it. Resume goes on.", "", nil,
-		func(ctx context.Context, o *office, j job.Job) error {
-			return o.change(ctx, a, j, (*job.Job).Pause)
-		})
+	var asJSON bool
+	return newJobCommand(a, kind, "pause", "Pause a %s", "The replica that does it finishes what is in flight and lets go of it. Resume goes on.", "", func(c *cobra.Command) {
+		c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, as it then is")
+	}, func(ctx context.Context, o *office, j job.Job) error {
+		return o.change(ctx, a, j, asJSON, (*job.Job).Pause)
+	})
 }
 
 func newJobResumeCommand(a *app, kind job.Kind) *cobra.Command {
@@ -193,14 +195,16 @@ func newJobResumeCommand(a *app, kind job.Kind) *cobra.Command {
 }
 
 func newJobCancelCommand(a *app, kind job.Kind) *cobra.Command {
-	return newJobCommand(a, kind, "cancel", "Cancel a %s", "Ends it for good. The answers that it has given stay.", "", nil,
-		func(ctx context.Context, o *office, j job.Job) error {
-			return o.change(ctx, a, j, func(j *job.Job) error { return j.Cancel(time.Now()) })
-		})
+	var asJSON bool
+	return newJobCommand(a, kind, "cancel", "Cancel a %s", "Ends it for good. The answers that it has given stay.", "", func(c *cobra.Command) {
+		c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, as it then is")
+	}, func(ctx context.Context, o *office, j job.Job) error {
+		return o.change(ctx, a, j, asJSON, func(j *job.Job) error { return j.Cancel(time.Now()) })
+	})
 }
 
 // change changes a job and says so. Whoever does it lets go by itself.
-func (o *office) change(ctx context.Context, a *app, j job.Job, change func(*job.Job) error) error {
+func (o *office) change(ctx context.Context, a *app, j job.Job, asJSON bool, change func(*job.Job) error) error {
 	j, err := o.board.ChangeJob(ctx, j.AppID, j.ID, change)
 	if errors.Is(err, job.ErrOver) {
 		return nothing("%w", err)
@@ -210,6 +214,9 @@ func (o *office) change(ctx context.Context, a *app, j job.Job, change func(*job
 	}
 	if j.Over() && j.Holder == "" {
 		pipeline.ForgetJob(ctx, o.js, o.board, &j)
+	}
+	if asJSON {
+		return a.printJSON(&j)
 	}
 	fmt.Fprintf(a.out, "%s is %s: %s\n", j.ID, j.State, resultText(&j))
 	return nil

@@ -7,27 +7,33 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// leastServer is the first server with atomic batches, and the oldest on which
-// the fault suite holds: on 2.10.27 a few answers were doubled when the server
-// was killed.
-var leastServer = [2]int{2, 12}
+var (
+	// leastServer is the oldest on which the fault suite holds (2.11.17 was
+	// tried): on 2.10.27 a few answers were doubled when the server was killed.
+	leastServer = [2]int{2, 11}
+	// atomicServer is the first with atomic batches.
+	atomicServer = [2]int{2, 12}
+)
 
 // HasAtomic reports whether a server of that version, such as "2.15.2", takes
 // atomic batches. One whose version cannot be read does.
-func HasAtomic(version string) bool {
+func HasAtomic(version string) bool { return !older(version, atomicServer) }
+
+func older(version string, than [2]int) bool {
 	var v [2]int
 	_, err := fmt.Sscanf(version, "%d.%d", &v[0], &v[1])
-	return err != nil || slices.Compare(v[:], leastServer[:]) >= 0
+	return err == nil && slices.Compare(v[:], than[:]) < 0
 }
 
 // Server checks a server's version.
 func Server(version string) []Finding {
-	if HasAtomic(version) {
-		return nil
-	}
 	r := report{about: "NATS server"}
-	r.note(Warn, "version", version, fmt.Sprintf("%d.%d or later", leastServer[0], leastServer[1]), "upgrade nats-server",
-		"when it is killed a few events may be answered twice, and it has no atomic batches: where it syncs every write answers are stored several times slower")
+	switch {
+	case older(version, leastServer):
+		r.note(Warn, "version", version, "2.11 or later", "upgrade nats-server", "when it is killed a few events may be answered twice, and it has no atomic batches")
+	case !HasAtomic(version):
+		r.note(Info, "version", version, "2.12 or later", "upgrade nats-server", "it has no atomic batches: where it syncs every write answers are stored several times slower")
+	}
 	return r.all
 }
 

@@ -140,8 +140,9 @@ var cases = []struct {
 	{"a bucket that forgets", func(w *world) { w.bucket.MaxAge = time.Hour }, []string{"warn ttl 1h → none"}},
 	{"a bucket in memory", func(w *world) { w.bucket.Storage = jetstream.MemoryStorage }, []string{"warn storage memory → file"}},
 	{"a bucket on one server", func(w *world) { w.bucket.Replicas = 1 }, []string{"info num_replicas 1 → 3"}},
-	{"an old server", func(w *world) { w.server = "2.11.9" }, []string{"warn version 2.11.9 → 2.12 or later"}},
-	{"the oldest server", func(w *world) { w.server = "2.12.0" }, nil},
+	{"a server that doubles", func(w *world) { w.server = "2.10.27" }, []string{"warn version 2.10.27 → 2.11 or later"}},
+	{"the oldest server", func(w *world) { w.server = "2.11.0" }, []string{"info version 2.11.0 → 2.12 or later"}},
+	{"a server with batches", func(w *world) { w.server = "2.12.0" }, nil},
 	{"a server that is being made", func(w *world) { w.server = "2.16.0-dev" }, nil},
 	{"a server of tomorrow", func(w *world) { w.server = "3.0.0" }, nil},
 }

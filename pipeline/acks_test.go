@@ -98,3 +98,30 @@ func TestAckLost(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkPublish stores groups of 100 and waits for their acks, with the server
+// in the same process: an operation is one message.
+func BenchmarkPublish(b *testing.B) {
+	server := eventstest.NewServer(b)
+	js := server.JetStream()
+	if _, err := js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"out.*"}}); err != nil {
+		b.Fatal(err)
+	}
+	p, err := NewPublisher(server.Connect())
+	if err != nil {
+		b.Fatal(err)
+	}
+	msgs := make([]*nats.Msg, 100)
+	for i := range msgs {
+		msgs[i] = nats.NewMsg("out.1")
+		msgs[i].Data = make([]byte, 900)
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += len(msgs) {
+		for _, err := range p.publish(msgs) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

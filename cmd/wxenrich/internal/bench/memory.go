@@ -4,8 +4,9 @@ package bench
 // its bytes: the message, what is known of it, its row, its record and headers.
 const (
 	baseMemory = 48 << 20
-	perEvent   = 3 << 10
-	rowSize    = 512 // of WeChat's answer
+	perEvent   = 4 << 10
+	perAccount = 5 << 20 // the unionids that it has seen, to know a mixed-up answer by
+	rowSize    = 512     // of WeChat's answer
 )
 
 // MostMemory is how much resident memory a replica of a case takes at most, by
@@ -15,5 +16,5 @@ const (
 func MostMemory(c *Case, recent int64) int64 {
 	inHand := int64(c.Service.BatchSize) * int64(c.Service.Concurrency+2) * int64(c.Load.Accounts)
 	event := int64(perEvent + 2*(c.Load.Meta+rowSize))
-	return baseMemory + 2*(recent+inHand*event)
+	return baseMemory + 2*(recent+int64(c.Load.Accounts)*perAccount+inHand*event)
 }

@@ -32,7 +32,7 @@ var label = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
 // of many do nothing at nearly no cost.
 func TestManyAccounts(t *testing.T) {
 	t.Parallel()
-	n := *accounts
+	n := *accounts - 1 // and one comes later: by default nats-server 2.15 allows a stream 1,000 consumers
 	const busy = 10
 	people := make([]*wechattest.Account, n)
 	appid := func(i int) string { return fmt.Sprintf("wx%016x", i) }
@@ -47,7 +47,7 @@ func TestManyAccounts(t *testing.T) {
 		_, body := get(t, "http://"+f.listen+"/metrics")
 		return len(lanes.FindAllString(body, -1)) == n
 	})
-	if n >= 1000 {
+	if *accounts >= 1000 {
 		f.weighIdle(t)
 		f.weighLatency(t, people, appid)
 	}

@@ -175,8 +175,11 @@ func verdict(r *audit.Report) error {
 	sum := r.Sum()
 	switch {
 	case !r.Holds():
-		return failed("the law is broken: %s missing, %s doubled", grouped(sum.Missing), grouped(sum.Doubled)).
-			hint("a missing event is still in the input, at its sequence: publish it again to have it answered").
+		err := failed("the law is broken: %s missing, %s doubled", grouped(sum.Missing), grouped(sum.Doubled))
+		if sum.Missing > 0 {
+			err = err.hint("a missing event is still in the input: \"wxenrich replay --from-seq SEQ --to-seq SEQ\" answers it, and it counts as replayed then")
+		}
+		return err.
 			hint("a consumer that is idempotent by Nats-Msg-Id is not harmed by a double")
 	case sum.In == 0:
 		return nothing("there is no event in the range")

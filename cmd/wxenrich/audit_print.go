@@ -85,8 +85,13 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 		return nil
 	}
 	holds := "the law holds"
-	if !r.Holds() {
+	switch {
+	case sum.Doubled > 0:
+		holds = fmt.Sprintf("and %s answered once more: the law does not hold", grouped(sum.Doubled))
+	case !r.Holds():
 		holds = "the law does not hold"
+	case r.Untold > 0:
+		holds = fmt.Sprintf("the law holds for these; of %s that are gone nobody can say", grouped(r.Untold))
 	}
 	what := "events"
 	if r.Lanes[0].Output != "" {

@@ -240,6 +240,53 @@ func TestExpiredInput(t *testing.T) {
 	w.found(r, audit.Finding{Kind: audit.Doubled, Seq: first.Seq, Culprit: audit.Us, Records: 2})
 }
 
+// TestExpiredUnanswered: of what has left the input with no answer nobody can say
+// whose it was, and the report does not pass it over.
+func TestExpiredUnanswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.event(appid, "")
+	for range 5 {
+		w.event(appid, "")
+	}
+	last := w.event(appid, "")
+	w.record(last)
+	w.purge("WX_EVENTS", last.Seq)
+	for told := range uint64(2) { // whether or not an answer tells where to begin
+		r := w.audit(scope())
+		if r.Untold != 6-told || !r.Holds() {
+			t.Errorf("with %d answers before: %d untold, want %d", told, r.Untold, 6-told)
+		}
+		noted(t, r, "no answer tells of them")
+		w.record(first)
+	}
+}
+
+// TestAnswersOfAFormerStream: an input that was made anew uses the sequences of
+// the former one, whose answers say nothing about it.
+func TestAnswersOfAFormerStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	former := w.event(appid, "")
+	w.record(former)
+	if err := w.js.DeleteStream(t.Context(), "WX_EVENTS"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := events.EnsureStream(t.Context(), w.js, events.StreamSpec{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}}, events.Create); err != nil {
+		t.Fatal(err)
+	}
+	w.durable(appid, jetstream.ConsumerConfig{})
+	w.event(appid, "")
+	w.record(w.event(appid, ""))
+	w.ack(appid, 2)
+	w.purge("WX_EVENTS", 2)
+	r := w.audit(scope())
+	w.want(r, audit.Balance{In: 1, Records: 1})
+	if r.Untold != 1 {
+		t.Errorf("%d untold, want the one that has expired unanswered", r.Untold)
+	}
+}
+
 // purge drops what is before a sequence, as age does.
 func (w *world) purge(stream string, before uint64) {
 	w.Helper()

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 )
 
 // slot is all that is known of one sequence of an input stream: 16 bytes.
@@ -37,7 +38,8 @@ func (b *book) elsewhere(seq uint64, s *slot) bool {
 
 // book is what there is to know of one input stream.
 type book struct {
-	first, end uint64 // sequences: the stream's first, the last to look at
+	first, end uint64    // sequences: the stream's first, the last to look at
+	born       time.Time // nothing in it is older; earlier answers are to another stream of this name
 	slots      pages[slot]
 	replays    map[string]*pages[cell]
 	erased     map[uint64]bool // removed because of whom they were about, or not answered for that

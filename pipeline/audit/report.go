@@ -7,6 +7,10 @@ type Report struct {
 	Lanes    []Balance `json:"lanes"`    // in the order of Scope.Lanes
 	Findings []Finding `json:"findings"` // the first of each kind and lane, by sequence
 	Notes    []string  `json:"notes"`    // for a person: what to know when reading the numbers
+
+	// Untold is how many messages have left the inputs of which no answer tells:
+	// nobody can decide whether they were events of these lanes.
+	Untold uint64 `json:"untold,omitempty"`
 }
 
 // Balance is one lane's. In is the sum of the terms from Records to Missing.

@@ -130,6 +130,45 @@ func (r *run) redriven(dead string) uint64 {
 	return n
 }
 
+// noteUntold counts what has left an input with no answer to tell of it: it may
+// have expired while its account was on hold, and nobody can say any more whose
+// it was. It looks from the first event of which an answer does tell.
+func (r *run) noteUntold(input string, b *book) {
+	var first, told uint64
+	for seq, s := range b.slots.all() {
+		if seq >= b.first || s.flags&gone == 0 && !b.erased[seq] || seq < r.scope.FromSeq {
+			continue
+		}
+		if told++; first == 0 {
+			first = seq
+		}
+	}
+	switch {
+	case first == 0 && (!r.scope.Since.IsZero() || !r.remembersAll(input)):
+		return
+	case first == 0:
+		first = max(1, r.streams[input].CachedInfo().Config.FirstSeq, r.scope.FromSeq)
+	}
+	end := min(b.first, b.end+1)
+	if end <= first+told {
+		return
+	}
+	n := end - first - told
+	r.report.Untold += n
+	r.note("%d messages have left %s, between %d and %d, and no answer tells of them: events that expired or were purged unanswered, or none of these accounts'", n, input, first, end-1)
+}
+
+// remembersAll reports whether nothing that may tell of an input's events has
+// been forgotten.
+func (r *run) remembersAll(input string) bool {
+	for i := range r.scope.Lanes {
+		if r.scope.Lanes[i].Stream == input && !r.lanes[i].horizon.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
 // explain notes what stands behind events without an answer.
 func (r *run) explain() {
 	if sum := r.report.Sum(); sum.Missing > 0 || sum.Unverifiable > 0 {

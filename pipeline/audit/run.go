@@ -82,8 +82,11 @@ func (r *run) open(ctx context.Context) error {
 			r.streams[name] = stream
 		}
 		if r.books[l.Stream] == nil {
-			state := r.streams[l.Stream].CachedInfo().State
-			b := &book{first: state.FirstSeq, end: state.LastSeq}
+			info := r.streams[l.Stream].CachedInfo()
+			b := &book{first: info.State.FirstSeq, end: info.State.LastSeq}
+			if info.Config.Mirror == nil && len(info.Config.Sources) == 0 { // else events may be older than it
+				b.born = info.Created
+			}
 			if r.scope.ToSeq != 0 {
 				b.end = min(b.end, r.scope.ToSeq)
 			}
@@ -240,7 +243,7 @@ func (r *run) visitAnswer(m jetstream.Msg, _ *jetstream.MsgMetadata) bool {
 		return true
 	}
 	s := b.slots.of(a.src.Seq)
-	if !s.known() && ours {
+	if !s.known() && ours && !a.src.Time.Before(b.born) {
 		*s = slot{stored: stored, lane: uint16(i), flags: gone}
 	}
 	if !s.known() || s.stored != stored {

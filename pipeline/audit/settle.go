@@ -15,6 +15,7 @@ func (r *run) settle() {
 				r.settleOne(input, b, seq, s)
 			}
 		}
+		r.noteUntold(input, b)
 		if b.others > 0 {
 			r.note("%d answers are to events that %s does not hold under their time, or to subjects that are not looked at", b.others, input)
 		}

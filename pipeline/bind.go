@@ -146,7 +146,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		if mark.May == 0 || mark.Floor > info.State.LastSeq {
 			mark.Floor, b.upTo = 0, info.State.LastSeq
 		}
-		b.consumer, err = l.create(ctx, mark.Floor)
+		b.consumer, err = l.create(ctx, mark.Floor, mark.Begin)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
 		if pushing, err := l.js.PushConsumer(ctx, l.cfg.Stream, l.cfg.Durable); err == nil {
 			return b, l.inspect(pushing.CachedInfo())
@@ -175,7 +175,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 // create makes the durable. CreateConsumer fails if another replica has made
 // it with other settings in the meantime; it never changes one. Where all up to
 // a floor is known to be answered it begins behind that.
-func (l *Lane) create(ctx context.Context, floor uint64) (jetstream.Consumer, error) {
+func (l *Lane) create(ctx context.Context, floor uint64, begin time.Time) (jetstream.Consumer, error) {
 	if l.cfg.Manage != events.Create && l.task == nil { // a job's is ours alone, and goes with it
 		return nil, &Refusal{l.cfg.AppID,
 			fmt.Sprintf("durable %s does not exist on stream %s, and manage is %q", l.cfg.Durable, l.cfg.Stream, l.cfg.Manage),
@@ -196,6 +196,7 @@ func (l *Lane) create(ctx context.Context, floor uint64) (jetstream.Consumer, er
 	if floor > 0 && floor >= l.cfg.Start.seq {
 		l.log.Warn("the durable is gone; it is made anew behind what was answered", slog.Uint64("mark", floor))
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
+		plan.BegunAt(&want, begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
 	switch l.cfg.Start.mode {

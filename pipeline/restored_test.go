@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/audit"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -91,11 +92,45 @@ func TestDurableIsSetBack(t *testing.T) {
 					w.settled(cfg.Durable)
 					time.Sleep(longAfter)
 				}
-				w.once(n+20, calls+2)
-				if c := lane.Stats().Counts(); c.Repeats != 1400+21 {
-					t.Errorf("%d repeats", c.Repeats)
+				if c := lane.Stats().Counts(); c.Repeats != 1400+21 || w.held("WX_PROFILES") != n+20 {
+					t.Errorf("%d repeats, %d records of %d events", c.Repeats, w.held("WX_PROFILES"), n+20)
+				}
+				if more := w.asked() - calls; more > 6 {
+					t.Errorf("%d calls for 20 new events", more)
 				}
 			})
 		})
 	}
+}
+
+// What the service was told to leave out stays left out, whatever becomes of the
+// durable that knew it.
+func TestBeginOutlivesTheDurable(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		w.publish(10, w.openid)
+		time.Sleep(time.Minute)
+		cfg := lifelike()
+		cfg.Start, _ = pipeline.ParseStart("new")
+		lane := w.start(cfg, w.board(w.bucket()))
+		w.until("it runs", func() bool { return lane.State().Phase == pipeline.Running })
+		for range 3 {
+			w.publish(20, w.openid)
+			time.Sleep(15 * time.Second) // the mark is raised
+		}
+		w.settled(cfg.Durable)
+		if err := w.js.DeleteConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.publish(20, w.openid)
+		w.answers(80)
+		w.settled(cfg.Durable)
+		r, err := audit.Run(w.Context(), w.js, audit.Scope{Lanes: []audit.Lane{audit.DefaultLane(appid)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := r.Lanes[0]; b.BeforeStart != 10 || b.Missing != 0 || b.Records != 80 {
+			t.Errorf("%+v", b)
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/water"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // kindMark is where an account's replicas note how far they have come: a
@@ -99,12 +100,13 @@ func (l *loop) risenTo(may uint64) {
 // within the duplicate window are still known, and events are not made to wait.
 func (l *Lane) raiseMark(ctx context.Context, consumer jetstream.Consumer, born time.Time, to uint64) uint64 {
 	var floor uint64
+	var begin time.Time
 	if consumer != nil {
 		ctx, cancel := context.WithTimeout(ctx, boardTimeout)
 		defer cancel()
 		sent := time.Now()
 		if info, err := consumer.Info(ctx); err == nil {
-			floor = info.AckFloor.Stream
+			floor, begin = info.AckFloor.Stream, plan.Begin(info)
 			l.clock.learn(info.TimeStamp, sent, time.Now())
 		}
 	}
@@ -112,7 +114,9 @@ func (l *Lane) raiseMark(ctx context.Context, consumer jetstream.Consumer, born 
 	n := l.board.get(key)
 	for range 5 {
 		m, rev := parseMark(n)
-		value, err := json.Marshal(m.Raise(l.clock.at(time.Now()), born, floor, to))
+		m = m.Raise(l.clock.at(time.Now()), born, floor, to)
+		m.Begin = latest(m.Begin, begin)
+		value, err := json.Marshal(m)
 		if err != nil {
 			break
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 func replay(id string) func(*events.Record) { return func(r *events.Record) { r.Replay = id } }
@@ -395,10 +396,20 @@ func TestWhereTheDurableBegan(t *testing.T) {
 	w.want(r, audit.Balance{In: 3, Pending: 3})
 	noted(t, r, "has no durable wxenrich-"+other)
 
-	// By a sequence we begin ourselves, after a durable is lost: no excuse.
-	w.durable(other, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: lost.Seq})
+	// By a sequence we begin ourselves, after a durable is lost: no excuse, but
+	// for what that one had.
+	anew := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: lost.Seq}
+	w.durable(other, anew)
 	w.ack(other, 1)
 	w.want(w.audit(s), audit.Balance{In: 3, Missing: 3})
+
+	if err := w.js.DeleteConsumer(t.Context(), "WX_EVENTS", "wxenrich-"+other); err != nil {
+		t.Fatal(err)
+	}
+	plan.BegunAt(&anew, lost.Time)
+	w.durable(other, anew)
+	w.ack(other, 1)
+	w.want(w.audit(s), audit.Balance{In: 3, BeforeStart: 2, Missing: 1})
 
 	if err := w.js.DeleteConsumer(t.Context(), "WX_EVENTS", "wxenrich-"+other); err != nil {
 		t.Fatal(err)

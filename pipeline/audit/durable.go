@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // openDurable notes how far a lane's durable is, before anything is read: what
@@ -32,12 +34,8 @@ func (r *run) openDurable(ctx context.Context, i int) error {
 	info := consumer.CachedInfo()
 	b.AckFloor, b.InHand = info.AckFloor.Stream, info.NumAckPending
 	r.lanes[i].floor, r.lanes[i].life = info.AckFloor.Stream, info.Created
-	switch cfg := info.Config; {
-	case cfg.DeliverPolicy == jetstream.DeliverNewPolicy:
-		r.lanes[i].start = info.Created
-	case cfg.DeliverPolicy == jetstream.DeliverByStartTimePolicy && cfg.OptStartTime != nil:
-		r.lanes[i].start = *cfg.OptStartTime
-	case cfg.DeliverPolicy == jetstream.DeliverByStartSequencePolicy:
+	r.lanes[i].start = plan.Begin(info)
+	if info.Config.DeliverPolicy == jetstream.DeliverByStartSequencePolicy {
 		r.lanes[i].life = time.Time{} // it goes on where another ended
 	}
 	have := info.Config.FilterSubjects

@@ -21,6 +21,8 @@ type Mark struct {
 	Floor  uint64    `json:"floor"`  // all events up to it are answered
 	May    uint64    `json:"may"`    // no event above it has been taken
 	Steps  []Step    `json:"steps"`  // oldest first
+
+	Begin time.Time `json:"begin,omitzero"` // events stored before were never asked for; zero if all are
 }
 
 // A Step is what May was until a time.
@@ -52,7 +54,7 @@ func (m Mark) Raise(now, stream time.Time, floor, may uint64) Mark {
 		return Mark{Stream: stream, Floor: floor, May: may}
 	}
 	steps := append(slices.Clone(m.Steps), Step{At: now.Truncate(time.Second), May: m.May})
-	return Mark{Stream: stream, Floor: max(m.Floor, floor), May: max(m.May, may), Steps: thin(now, steps)}
+	return Mark{Stream: stream, Floor: max(m.Floor, floor), May: max(m.May, may), Steps: thin(now, steps), Begin: m.Begin}
 }
 
 // Since returns the latest time that is known before which nobody had taken the

@@ -45,7 +45,7 @@ func newTelemetry(ctx context.Context, getenv func(string) string) (*telemetry, 
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	readers := []sdk.Option{sdk.WithReader(exporter), sdk.WithResource(t.Resource)}
+	readers := []sdk.Option{sdk.WithReader(exporter), sdk.WithResource(t.Resource), sdk.WithCardinalityLimit(0)} // labels are bounded, but for the accounts
 	if t.Reader != nil {
 		readers = append(readers, sdk.WithReader(t.Reader))
 	}

@@ -62,12 +62,15 @@ func (l *loader) checkAccount(path string, a *Account) {
 
 // overrides says whether the account itself sets anything of a section.
 func (l *loader) overrides(path, section string) bool {
-	for p := range l.cfg.origins {
-		if strings.HasPrefix(p, path+"."+section+".") {
-			return true
+	if l.sections == nil { // once: there may be a thousand accounts
+		l.sections = make(map[string]bool)
+		for p := range l.cfg.origins {
+			if parts := strings.SplitN(p, ".", 3); len(parts) == 3 {
+				l.sections[parts[0]+"."+parts[1]] = true
+			}
 		}
 	}
-	return false
+	return l.sections[path+"."+section]
 }
 
 func (l *loader) checkToken(path string, a *Account) {

@@ -18,9 +18,11 @@ const EnvConfig = EnvPrefix + "CONFIG"
 
 var accountVar = regexp.MustCompile(`^WXENRICH_ACCOUNTS_([0-9]{1,5})_(.+)$`)
 
+var variableNames = strings.NewReplacer(".", "_", "[", "_", "]", "")
+
 // Variable is the name of the environment variable for a key.
 func Variable(path string) string {
-	name := strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(path)
+	name := variableNames.Replace(path)
 	return EnvPrefix + strings.ToUpper(name)
 }
 

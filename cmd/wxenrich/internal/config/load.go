@@ -77,6 +77,7 @@ type loader struct {
 	source   string          // file being read
 	accounts []accountSource
 	faults   Faults
+	sections map[string]bool // see overrides
 }
 
 // accountSource is where an account is written; file is empty for one that only

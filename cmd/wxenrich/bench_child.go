@@ -19,7 +19,7 @@ import (
 // its standard input ends at the latest, and in the end it says what it has cost.
 func newBenchChildCommand(a *app) *cobra.Command {
 	var profile string
-	c := &cobra.Command{Use: "child -- COMMAND", Hidden: true}
+	c := &cobra.Command{Use: "child -- COMMAND", Short: "Run a command and say what it took", Hidden: true}
 	c.Flags().StringVar(&profile, "cpuprofile", "", "file for a profile")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ctx, cancel := context.WithCancel(c.Context())
@@ -53,7 +53,7 @@ func newBenchChildCommand(a *app) *cobra.Command {
 // figures of a relay are of.
 func newBenchNATSCommand(a *app) *cobra.Command {
 	var dir string
-	c := &cobra.Command{Use: "nats", Hidden: true, Args: arguments(cobra.NoArgs)}
+	c := &cobra.Command{Use: "nats", Short: "Run a NATS server for a benchmark", Hidden: true, Args: arguments(cobra.NoArgs)}
 	c.Flags().StringVar(&dir, "dir", "", "folder for the streams")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		server, err := embedded.Start(embedded.Options{StoreDir: dir, Listen: "127.0.0.1:0"})
@@ -71,7 +71,7 @@ func newBenchNATSCommand(a *app) *cobra.Command {
 // newBenchRelayCommand runs the relay.
 func newBenchRelayCommand(*app) *cobra.Command {
 	var server string
-	c := &cobra.Command{Use: "relay", Hidden: true, Args: arguments(cobra.NoArgs)}
+	c := &cobra.Command{Use: "relay", Short: "Move events to the output as they are", Hidden: true, Args: arguments(cobra.NoArgs)}
 	c.Flags().StringVar(&server, "server", "", "URL of the NATS server")
 	c.RunE = func(c *cobra.Command, _ []string) error { return bench.Relay(c.Context(), server) }
 	return c

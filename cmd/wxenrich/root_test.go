@@ -119,7 +119,7 @@ func TestEverythingIsDescribed(t *testing.T) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: short description %q", c.CommandPath(), c.Short)
 		}
-		if c.Example == "" && !c.HasSubCommands() {
+		if c.Example == "" && !c.HasSubCommands() && !c.Hidden {
 			t.Errorf("%s has no example", c.CommandPath())
 		}
 	})

@@ -146,7 +146,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		if mark.May == 0 || mark.Floor > info.State.LastSeq {
 			mark.Floor, b.upTo = 0, info.State.LastSeq
 		}
-		b.consumer, err = l.create(ctx, mark.Floor, mark.Begin)
+		b.consumer, err = l.create(ctx, info.Config.Retention, mark)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
 		if pushing, err := l.js.PushConsumer(ctx, l.cfg.Stream, l.cfg.Durable); err == nil {
 			return b, l.inspect(pushing.CachedInfo())
@@ -175,7 +175,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 // create makes the durable. CreateConsumer fails if another replica has made
 // it with other settings in the meantime; it never changes one. Where all up to
 // a floor is known to be answered it begins behind that.
-func (l *Lane) create(ctx context.Context, floor uint64, begin time.Time) (jetstream.Consumer, error) {
+func (l *Lane) create(ctx context.Context, retention jetstream.RetentionPolicy, mark water.Mark) (jetstream.Consumer, error) {
 	if l.cfg.Manage != events.Create && l.task == nil { // a job's is ours alone, and goes with it
 		return nil, &Refusal{l.cfg.AppID,
 			fmt.Sprintf("durable %s does not exist on stream %s, and manage is %q", l.cfg.Durable, l.cfg.Stream, l.cfg.Manage),
@@ -193,10 +193,19 @@ func (l *Lane) create(ctx context.Context, floor uint64, begin time.Time) (jetst
 	if l.task != nil {
 		want.Metadata, want.InactiveThreshold = l.task.metadata, taskForgotten
 	}
-	if floor > 0 && floor >= l.cfg.Start.seq {
+	switch floor := mark.Floor; {
+	case retention == jetstream.WorkQueuePolicy: // it holds what is not answered yet, and takes no durable that leaves any out
+		switch {
+		case l.task != nil:
+			return nil, &Refusal{l.cfg.AppID, fmt.Sprintf("stream %s is a work queue: it keeps nothing that was answered", l.cfg.Stream), "replay --from records reads the records instead"}
+		case floor == 0 && l.cfg.Start.mode != startUnset && l.cfg.Start.mode != startAll:
+			return nil, &Refusal{l.cfg.AppID, fmt.Sprintf("stream %s is a work queue: its events cannot be left unanswered", l.cfg.Stream), "set input.start: all"}
+		}
+		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
+	case floor > 0 && floor >= l.cfg.Start.seq:
 		l.log.Warn("the durable is gone; it is made anew behind what was answered", slog.Uint64("mark", floor))
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
-		plan.BegunAt(&want, begin)
+		plan.BegunAt(&want, mark.Begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
 	switch l.cfg.Start.mode {

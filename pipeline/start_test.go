@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -142,4 +143,39 @@ func TestExistingDurableIsNeverChanged(t *testing.T) {
 	if have.MaxAckPending != want.MaxAckPending || have.AckWait != want.AckWait || have.Description != want.Description {
 		t.Errorf("the durable was changed: %+v", have)
 	}
+}
+
+// A work queue keeps only what is not answered, and the server takes no durable
+// of it that begins anywhere but at the start.
+func TestDurableOfAWorkQueueIsMadeAnew(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		if err := w.js.DeleteStream(w.Context(), "WX_EVENTS"); err != nil {
+			t.Fatal(err)
+		}
+		queue := jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, Retention: jetstream.WorkQueuePolicy}
+		if _, err := w.js.CreateStream(w.Context(), queue); err != nil {
+			t.Fatal(err)
+		}
+		cfg := lifelike()
+		cfg.Start, _ = pipeline.ParseStart("new")
+		kv := w.bucket()
+		w.publish(300, w.openid)
+		lane := w.start(cfg, w.board(kv))
+		w.until("it is refused", func() bool { return lane.State().Phase == pipeline.Refused })
+		lane.stop()
+
+		cfg.Start = pipeline.Start{}
+		w.start(cfg, w.board(kv))
+		w.answers(300)
+		for range 2 {
+			w.publish(1, w.openid)
+			time.Sleep(15 * time.Second) // the mark is raised
+		}
+		if err := w.js.DeleteConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+			t.Fatal(err)
+		}
+		w.publish(100, w.openid)
+		w.answers(402)
+		w.settled(cfg.Durable)
+	})
 }

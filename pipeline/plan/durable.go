@@ -32,6 +32,9 @@ func Durable(l Lane, info *jetstream.ConsumerInfo) []Finding {
 	if c.MaxDeliver > 0 {
 		r.add(Refuse, "max_deliver", c.MaxDeliver, -1, "--max-deliver=-1", "after so many outages an event would never be delivered again, and never answered")
 	}
+	if p := c.DeliverPolicy; p == jetstream.DeliverLastPolicy || p == jetstream.DeliverLastPerSubjectPolicy {
+		r.note(Refuse, "deliver_policy", p, jetstream.DeliverAllPolicy, anew, "it leaves out all events but the last that were there when it was made")
+	}
 	if c.HeadersOnly {
 		r.add(Refuse, "headers_only", true, false, "--no-headers-only", "events come without their bodies: every one would become a dead letter")
 	}

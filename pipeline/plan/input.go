@@ -46,11 +46,19 @@ func Input(l Lane, c jetstream.StreamConfig) []Finding {
 	return r.all
 }
 
+// leastEvent is about what the smallest event takes in a stream, in bytes.
+const leastEvent = 100
+
 // inputLimits is about events that are pushed out by others.
 func (r *report) inputLimits(l *Lane, c *jetstream.StreamConfig) {
 	if c.Discard == jetstream.DiscardOld {
 		r.limit(l, "max_msgs", c.MaxMsgs, "--discard new")
-		if c.MaxBytes > 0 {
+		switch least := leastEvent * int64(l.MaxAckPending); {
+		case c.MaxBytes <= 0:
+		case c.MaxBytes < least:
+			r.add(Refuse, "max_bytes", c.MaxBytes, fmt.Sprintf("none, or %d at least", least), "--discard new",
+				"events are dropped that replicas have in hand, before they are answered")
+		default:
 			r.add(Warn, "discard", "old, with max_bytes "+fmt.Sprint(c.MaxBytes), "new", "--discard new",
 				"when the stream is full the oldest events are dropped, answered or not")
 		}

@@ -66,6 +66,8 @@ var cases = []struct {
 	{"a full stream refuses events", func(w *world) { w.input.MaxMsgs = 10 }, nil},
 	{"a ring of bytes", func(w *world) { w.input.Discard, w.input.MaxBytes = jetstream.DiscardOld, 1<<20 },
 		[]string{"warn discard old, with max_bytes 1048576 → new"}},
+	{"a ring of few bytes", func(w *world) { w.input.Discard, w.input.MaxBytes = jetstream.DiscardOld, 4096 },
+		[]string{"refuse max_bytes 4096 → none, or 280000 at least"}},
 	{"one event of an account", func(w *world) { w.input.MaxMsgsPerSubject = 1 },
 		[]string{"refuse max_msgs_per_subject 1 → none, or 2800 at least"}},
 	{"one event of an account, the second refused", func(w *world) { w.input.MaxMsgsPerSubject, w.input.DiscardNewPerSubject = 1, true }, nil},
@@ -113,6 +115,7 @@ var cases = []struct {
 
 	{"one ack for all", func(w *world) { w.durable.Config.AckPolicy = jetstream.AckAllPolicy }, []string{"refuse ack_policy all → explicit"}},
 	{"five deliveries", func(w *world) { w.durable.Config.MaxDeliver = 5 }, []string{"refuse max_deliver 5 → -1"}},
+	{"the last event only", func(w *world) { w.durable.Config.DeliverPolicy = jetstream.DeliverLastPolicy }, []string{"refuse deliver_policy last → all"}},
 	{"no bodies", func(w *world) { w.durable.Config.HeadersOnly = true }, []string{"refuse headers_only true → false"}},
 	{"push", func(w *world) { w.durable.Config.DeliverSubject = "x" }, []string{"refuse deliver_subject x → "}},
 	{"an ack wait too short to beat", func(w *world) { w.durable.Config.AckWait = 4 * time.Second }, []string{"warn ack_wait 4s → 5s or more"}},

@@ -30,7 +30,11 @@ func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, la
 			if err := rd.open(ctx, js, name); err != nil {
 				return r, err
 			}
-			if note := "there is no stream " + name; rd.streams[name] == nil && !slices.Contains(r.Notes, note) {
+			note := "there is no stream " + name
+			if stream := rd.streams[name]; stream != nil {
+				note = full(stream.CachedInfo(), name == lanes[i].Stream)
+			}
+			if note != "" && !slices.Contains(r.Notes, note) {
 				r.Notes = append(r.Notes, note)
 			}
 		}

@@ -84,10 +84,12 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	if sum.In == 0 {
 		return nil
 	}
+	sides := strings.Join(equation, " + ")
+	if sum.Doubled > 0 {
+		sides += fmt.Sprintf(", and %s answered once more", grouped(sum.Doubled))
+	}
 	holds := "the law holds"
 	switch {
-	case sum.Doubled > 0:
-		holds = fmt.Sprintf("and %s answered once more: the law does not hold", grouped(sum.Doubled))
 	case !r.Holds():
 		holds = "the law does not hold"
 	case r.Untold > 0:
@@ -97,7 +99,7 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	if r.Lanes[0].Output != "" {
 		what = "events, each once for every output,"
 	}
-	_, err := fmt.Fprintf(screen, "%s %s = %s: %s\n", grouped(sum.In), what, strings.Join(equation, " + "), holds)
+	_, err := fmt.Fprintf(screen, "%s %s = %s: %s\n", grouped(sum.In), what, sides, holds)
 	return err
 }
 

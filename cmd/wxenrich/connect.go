@@ -117,7 +117,7 @@ func missingStream(err error, what, name string, subjects []string) error {
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound):
 		return failed("%s", what).
-			hint("\"wxenrich run\" creates it with \"manage: create\"").
+			hint("\"wxenrich run\" creates it when it starts, with \"manage: create\"").
 			hint("or: nats stream add %s --subjects %q --defaults", name, strings.Join(subjects, ","))
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		return failed("JetStream is not on at this server, or not for this user: %w", err).

@@ -53,7 +53,7 @@ func (a *app) withJobs(ctx context.Context, flags *natsconn.Settings, name strin
 	board, err := openBoard(ctx, js, cfg, log)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return failed("there is no bucket %s at this server", cfg.State.Bucket).
-			hint("\"wxenrich run\" makes it; --server, --context or NATS_URL name another server")
+			hint("\"wxenrich run\" makes it when it starts; --server, --context or NATS_URL name another server")
 	}
 	if err != nil {
 		return nc.Explain(err)

@@ -97,7 +97,7 @@ func TestPublishCreatesNoStream(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, "", "publish", w.account.OpenID(0)).want(t, 1, "",
 		"wxenrich: no stream stores wx.events."+testAppID+".subscribe\n"+
-			"hint: \"wxenrich run\" creates it with \"manage: create\"\n"+
+			"hint: \"wxenrich run\" creates it when it starts, with \"manage: create\"\n"+
 			"hint: or: nats stream add WX_EVENTS --subjects \"wx.events.>\" --defaults\n")
 }
 

@@ -27,7 +27,7 @@ var hints = map[Phase]string{
 	Stalled:    "see the log and /readyz of the replicas that have the events: WeChat or the output may not answer, or the process is gone",
 	Unattended: "start \"wxenrich run\", or see in its log what it waits for",
 	NoDurable:  "\"wxenrich run\" makes it",
-	NoStream:   "\"wxenrich run\" makes it, with \"manage: create\"",
+	NoStream:   "\"wxenrich run\" makes it when it starts, with \"manage: create\"",
 }
 
 // phase judges by a durable; ackWait is how long a delivery may take before it

@@ -69,3 +69,21 @@ func TestHoldTakesAnEventOnce(t *testing.T) {
 		t.Errorf("delivery %d, %v, want the second", meta.NumDelivered, err)
 	}
 }
+
+// A token that has ended during a hold is no reason for another one: its first
+// probe gets a new token.
+func TestTokenEndsDuringAHold(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget}, Do: wechattest.Action{Code: 61024}})
+		w.publish(50, w.openid)
+		lane := w.start(lifelike())
+		w.until("it is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+		next := lane.State().Hold.Until
+		mend()
+		w.acc.KillTokens()
+		time.Sleep(time.Until(next) + 5*time.Second)
+		if s := lane.State(); s.Phase != pipeline.Running || w.held("WX_PROFILES") != 50 {
+			t.Errorf("after the first probe: %+v, %d records", s, w.held("WX_PROFILES"))
+		}
+	})
+}

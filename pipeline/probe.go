@@ -63,13 +63,19 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 	return next
 }
 
-// ask makes one call for one person.
+// ask makes one call for one person, and another one with a new token if the
+// token was refused: it may have ended while nobody called.
 func (l *Lane) ask(c contexts, openid string) error {
 	c.probe = true
-	return l.call(c, 1, func(ctx context.Context) error {
+	op := func(ctx context.Context) error {
 		_, err := l.wechat.BatchGet(ctx, []wechat.Query{{OpenID: openid, Lang: l.cfg.Lang}})
 		return err
-	})
+	}
+	err := l.call(c, 1, op)
+	if e := failure(err); e != nil && e.Class == wechat.StaleToken {
+		err = l.call(c, 1, op)
+	}
+	return err
 }
 
 // peek is some of the people who wait, chosen at random: those at the head of

@@ -117,6 +117,8 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 			break
 		}
 		h.Hint = "WeChat answers everything with a code that is not in the table; look it up in its documents"
+	case wechat.BatchSize:
+		h.Reason, h.Hint = HoldBug, e.Advice()
 	case wechat.Operator:
 		h.Reason = HoldOperator
 		h.Hint = e.Advice()

@@ -31,7 +31,7 @@ var classes = [...]struct{ name, reaction string }{
 	StaleToken:   {"stale_token", "fetches a new token and asks again at once; six more refusals in a row: hold (`stolen_token`)"},
 	BadOpenID:    {"bad_openid", "splits the batch, dead letter `rejected` for the openid alone; nobody answered at all: hold (`wrong_account`)"},
 	NotFollowing: {"not_following", "splits the batch, record of status `not_following` for the person alone; nobody answered at all: hold (`wrong_account`)"},
-	BatchSize:    {"batch_size", "halves this batch and later ones, and asks again at once; one openid alone: hold (`bug`)"},
+	BatchSize:    {"batch_size", "halves batches, once, and asks again at once; half of `batch.size` refused too: hold (`bug`)"},
 	MinuteLimit:  {"minute_limit", "waits for the next minute, or as long as the server wishes, and asks again"},
 	DailyQuota:   {"daily_quota", "hold; one try after a minute, the next after midnight in Beijing"},
 	Operator:     {"operator", "hold at once; one try after 1, 2, 4, 8, then every 15 minutes, not before a known refusal ends"},

@@ -52,7 +52,7 @@ var rows = []Row{
 	{Data, 50005, NotFollowing, "the user has unfollowed", "none", 0},
 
 	// Limits.
-	{Data, 40032, BatchSize, "wrong number of openids in the list", "none: batches are made smaller; lower batch.size if it stays", 0},
+	{Data, 40032, BatchSize, "wrong number of openids in the list", "lower batch.size if the account is on hold for it: half of it is tried first", 0},
 	{Any, 45011, MinuteLimit, "called too often this minute", "none: slowed down by itself", 0},
 	{Any, 45009, DailyQuota, "daily quota used up", "wait for midnight in Beijing, or clear the quota in the console (10 times a month)", 0},
 	{Any, 48006, Operator, "no clearing of quotas left this month", "wait for midnight in Beijing", 0},

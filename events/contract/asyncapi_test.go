@@ -28,7 +28,7 @@ func asyncAPI(made map[string]object) object {
 		{"defaultContentType", events.Msgpack.ContentType()},
 		{"servers", object{{"nats", object{
 			{"host", "127.0.0.1:4222"}, {"protocol", "nats"},
-			{"description", "Your own NATS with JetStream, 2.12 or later, or the one that runs inside wxenrich (nats.embedded)."},
+			{"description", "Your own NATS with JetStream, 2.11 or later, or the one that runs inside wxenrich (nats.embedded)."},
 		}}}},
 		{"channels", channels()},
 		{"operations", operations()},
@@ -122,8 +122,8 @@ func operations() object {
 		{"takeEvents", operation("receive", "events", "Takes an event; acknowledges it only when its record or dead letter is stored. It is delivered again until then, without a limit.", eventMessages...)},
 		{"giveRecords", operation("send", "profiles", "Stores the record of an event, under a Nats-Msg-Id made of the event's place.", "recordMsgpack", "recordJSON")},
 		{"giveDeadLetters", operation("send", "dead", "Stores an event that cannot be answered.", "deadLetter")},
-		{"storeEvents", operation("send", "events", "The gateway stores an event that WeChat pushes, and tells WeChat success only then.", "eventXML")},
-		{"storeMessages", operation("send", "messages", "The gateway stores a message that somebody wrote to the account, and tells WeChat success only then.", "message")},
+		{"storeEvents", operation("send", "events", "The gateway stores an event that WeChat pushes, and tells WeChat success only then, or when the push is on the disk of its spool.", "eventXML")},
+		{"storeMessages", operation("send", "messages", "The gateway stores a message that somebody wrote to the account, and tells WeChat success only then, or when the push is on the disk of its spool.", "message")},
 		{"giveNotices", operation("send", "erased", "Tells that a person was erased.", "erased")},
 	}
 }

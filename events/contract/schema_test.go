@@ -58,7 +58,7 @@ func recordSchema(t *testing.T) object {
 	found := map[string]bool{}
 	o := append(object{
 		{"title", "Record"},
-		{"description", "The answer to one event: a follower's profile. The same keys and values in JSON and msgpack. Absent values are absent keys; pass over keys that you do not know."},
+		{"description", "The answer to one event: a follower's profile. The same keys and values in JSON and msgpack, as far as both can say them (see meta). Absent values are absent keys; pass over keys that you do not know."},
 	}, p.object(t, "", keys, found)...)
 	for known, f := range p.by {
 		if !found[known] {
@@ -114,6 +114,10 @@ func typeOf(t *testing.T, kind reflect.Type) object {
 	return nil
 }
 
+// crossing is what becomes of meta that came in the other encoding: the comment
+// of events.Value, for those who do not read Go.
+const crossing = "In the encoding that it came in nothing changes. From msgpack to JSON, bin and unknown extensions become base64, timestamps RFC 3339, NaN and infinities null, keys that are no strings their JSON; from JSON to msgpack a number that neither a 64-bit integer nor a float64 holds becomes nil. Use string keys, each once: decoders of some languages refuse others"
+
 // eventSchema describes the JSON and the msgpack form of what goes in. It is
 // looser than the Go type, as the decoder is.
 func eventSchema(t *testing.T) object {
@@ -124,13 +128,13 @@ func eventSchema(t *testing.T) object {
 	}
 	properties := object{
 		{"openid", about("OpenID", object{{"type", "string"}, {"pattern", `^\s*[A-Za-z0-9_-]{20,64}\s*$`}})},
-		{"id", object{{"description", "makes the event known to its producer; without it the header Nats-Msg-Id is the id, else <stream>-<sequence>"},
+		{"id", object{{"description", "makes the event known to its producer; without it the header Nats-Msg-Id is the id, else <stream>-<sequence>. 256 bytes of UTF-8 at most, no control characters; an integer has 64 bits at most"},
 			{"type", []string{"string", "integer", "null"}}, {"maxLength", 256}}},
 		{"appid", object{{"description", "the account, if it is stated at all: that of the subject"}, {"type", []string{"string", "null"}}}},
 		{"type", object{{"description", "subscribe, unsubscribe, SCAN …; without it the subject's last token. An unsubscribe is answered without asking WeChat"}}},
-		{"time", object{{"description", "when it happened: RFC 3339, or unix seconds or milliseconds"}, {"type", []string{"string", "number", "null"}}}},
+		{"time", object{{"description", "when it happened: RFC 3339, or unix seconds or milliseconds, from 1970 to 9999"}, {"type", []string{"string", "number", "null"}}}},
 		{"lang", object{{"description", "language to ask WeChat for: zh_CN, zh_TW or en; anything else is passed over"}}},
-		{"meta", about("Meta", nil)},
+		{"meta", object{{"description", docs["Event.Meta"] + ", of 64 levels at most. " + crossing}}},
 	}
 	for _, m := range properties {
 		if !slices.Contains(events.InputFields(), m.key) {

@@ -18,6 +18,9 @@ func (g *Gateway) Run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
+	if n := g.cfg.Spool.Stats().Damaged; n > 0 {
+		g.cfg.Log.Error("a part of the spool cannot be read: pushes that WeChat was promised are lost unless somebody mends the file, which stays as .damaged", "bytes", n)
+	}
 	// The last process may have ended between a publish and noting it.
 	d := drain{g: g, resumed: true}
 	for ctx.Err() == nil {

@@ -26,7 +26,7 @@ var bounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5
 
 func newMetrics(meter metric.Meter, s *spool.Spool) (*metrics, error) {
 	var m metrics
-	var errs [8]error
+	var errs [9]error
 	m.pushes, errs[0] = meter.Int64Counter("wxenrich.pushes", metric.WithUnit("{push}"),
 		metric.WithDescription("Pushes that WeChat signed, by outcome."))
 	m.refusals, errs[1] = meter.Int64Counter("wxenrich.pushes.refused", metric.WithUnit("{push}"),
@@ -38,19 +38,21 @@ func newMetrics(meter metric.Meter, s *spool.Spool) (*metrics, error) {
 	records, err4 := meter.Int64ObservableGauge("wxenrich.spool.pushes", metric.WithUnit("{push}"), metric.WithDescription("Pushes in the spool."))
 	size, err5 := meter.Int64ObservableGauge("wxenrich.spool.size", metric.WithUnit("By"), metric.WithDescription("Bytes in the spool."))
 	age, err6 := meter.Float64ObservableGauge("wxenrich.spool.age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest push in the spool; 0 when there is none."))
-	copy(errs[4:], []error{err4, err5, err6})
+	damaged, err7 := meter.Int64ObservableGauge("wxenrich.spool.damaged", metric.WithUnit("By"), metric.WithDescription("Bytes of the spool that cannot be read, since the start."))
+	copy(errs[4:], []error{err4, err5, err6, err7})
 	if s != nil {
-		_, errs[7] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		_, errs[8] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 			now := s.Stats()
 			o.ObserveInt64(records, int64(now.Records))
 			o.ObserveInt64(size, now.Bytes)
+			o.ObserveInt64(damaged, now.Damaged)
 			old := 0.0
 			if now.Records > 0 {
 				old = time.Since(now.Oldest).Seconds()
 			}
 			o.ObserveFloat64(age, old)
 			return nil
-		}, records, size, age)
+		}, records, size, damaged, age)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("gateway: metrics: %w", err)

@@ -46,13 +46,6 @@ func (g *Gateway) verify(w http.ResponseWriter, r *http.Request) {
 // push takes a message or an event.
 func (g *Gateway) push(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	select {
-	case g.inFlight <- struct{}{}:
-		defer func() { <-g.inFlight }()
-	default:
-		g.refused(w, r, nil, refuse(busy, "%d pushes are waiting for their stream", g.cfg.MaxInFlight))
-		return
-	}
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header)) // of a proxy
 	ctx, span := g.tracer.Start(ctx, "POST "+g.cfg.Path, trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
@@ -60,6 +53,14 @@ func (g *Gateway) push(w http.ResponseWriter, r *http.Request) {
 	a, m, err := g.read(w, r, began)
 	if err == nil && !g.allow(m.AppID) {
 		err = refuse(tooMany, "more than %g pushes a second for the account", g.cfg.Rate)
+	}
+	if err == nil {
+		select { // only now: strangers, who cannot sign, take nobody's place
+		case g.inFlight <- struct{}{}:
+			defer func() { <-g.inFlight }()
+		default:
+			err = refuse(busy, "%d pushes are waiting for their stream", g.cfg.MaxInFlight)
+		}
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())

@@ -21,6 +21,7 @@ type segment struct {
 	file    *os.File
 	size    int64 // of the records that are whole
 	records int   // in it, done ones included
+	damaged int64 // bytes behind that which were promised to somebody, as far as one can tell
 }
 
 func createSegment(dir string, number uint64) (*segment, error) {
@@ -66,13 +67,21 @@ func openSegments(dir string) ([]*segment, error) {
 	return all, nil
 }
 
-// scan finds the records that are whole.
+// scan finds the records that are whole. A record that the end of the file cuts
+// off is one that was being written when the process died, and was promised to
+// nobody; anything else that cannot be read is damage.
 func (s *segment) scan() error {
 	for {
 		_, next, err := s.read(s.size)
 		switch {
-		case errors.Is(err, errNotWhole):
+		case errors.Is(err, errCutOff):
 			return nil
+		case errors.Is(err, errNotWhole):
+			info, err := s.file.Stat()
+			if err == nil {
+				s.damaged = info.Size() - s.size
+			}
+			return err
 		case err != nil:
 			return err
 		}
@@ -96,7 +105,10 @@ func (s *segment) recordsBefore(offset int64) (n int, begins bool) {
 	return n, offset >= 0 && offset <= s.size
 }
 
-var errNotWhole = errors.New("spool: a record is not whole")
+var (
+	errNotWhole = errors.New("spool: a record is not whole")
+	errCutOff   = fmt.Errorf("%w: the file ends in it", errNotWhole)
+)
 
 // read returns the record at an offset and where the next begins.
 func (s *segment) read(offset int64) (Record, int64, error) {
@@ -120,7 +132,7 @@ func (s *segment) read(offset int64) (Record, int64, error) {
 
 func whole(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errNotWhole
+		return errCutOff
 	}
 	return err
 }

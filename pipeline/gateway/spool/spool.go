@@ -48,6 +48,7 @@ type Spool struct {
 	length   int        // records that are not done
 	bytes    int64      // that they take
 	full     bool       // see Stats
+	damaged  int64      // the same
 }
 
 // Open opens a folder, and makes it if it is missing. It reads all that is in
@@ -87,6 +88,7 @@ func (s *Spool) open() (err error) {
 	for _, g := range s.segments {
 		s.length += g.records
 		s.bytes += g.size
+		s.damaged += g.damaged
 		s.number = max(s.number, g.number)
 	}
 	if s.cursorF, err = os.OpenFile(filepath.Join(s.dir, "cursor"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -116,7 +118,8 @@ func (s *Spool) Len() int {
 type Stats struct {
 	Records int
 	Bytes   int64
-	Full    bool // a record was refused, and none is done since
+	Full    bool  // a record was refused, and none is done since
+	Damaged int64 // bytes that cannot be read, since Open; their file stays, as .damaged
 	Oldest  time.Time
 }
 
@@ -124,7 +127,7 @@ type Stats struct {
 func (s *Spool) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Stats{Records: s.length, Bytes: s.bytes, Full: s.full}
+	st := Stats{Records: s.length, Bytes: s.bytes, Full: s.full, Damaged: s.damaged}
 	if s.length > 0 {
 		for i, g := range s.segments {
 			offset := int64(0)
@@ -189,6 +192,7 @@ func (s *Spool) forget(offset int64) {
 	done, _ := g.recordsBefore(offset)
 	s.length -= g.records - done
 	s.bytes -= g.size - offset
+	s.damaged += g.size - offset
 	g.size, g.records = offset, done
 }
 

@@ -132,8 +132,8 @@ func TestDamage(t *testing.T) {
 	}
 	s = open(t, torn, spool.Options{})
 	take(t, s, 0, 11)
-	if s.Len() != 0 {
-		t.Errorf("%d left", s.Len())
+	if st := s.Stats(); s.Len() != 0 || st.Damaged != 0 {
+		t.Errorf("%d left, %d bytes damaged", s.Len(), st.Damaged)
 	}
 	// What cannot be read stays on disk, and what comes after it is read.
 	bad := crash(t, dir)
@@ -147,6 +147,9 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, bad, spool.Options{})
+	if st := s.Stats(); st.Damaged == 0 || st.Records != 9 {
+		t.Errorf("%+v: three records of twelve are damaged", st)
+	}
 	take(t, s, 0, 2)
 	take(t, s, 5, 12)
 	if d := cmp.Diff([]string{all[0] + ".damaged"}, files(t, bad)); d != "" {
@@ -163,8 +166,8 @@ func TestDamage(t *testing.T) {
 		t.Errorf("a damaged record: %q", r.Data)
 	}
 	take(t, s, 5, 12)
-	if s.Len() != 0 {
-		t.Errorf("%d left", s.Len())
+	if st := s.Stats(); s.Len() != 0 || st.Damaged == 0 {
+		t.Errorf("%d left, %d bytes damaged", s.Len(), st.Damaged)
 	}
 }
 

@@ -65,6 +65,11 @@ func (l *Lane) attempt(c contexts, n int, op func(context.Context) error) error 
 		if namesNobody(err) {
 			own++
 		}
+		if e := failure(err); e != nil && e.Class == wechat.Transient {
+			l.state.unheard(err)
+		} else if e != nil || err == nil {
+			l.state.heard()
+		}
 		switch e := failure(err); {
 		case err == nil:
 			return nil

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // Phase is what a lane is doing.
@@ -25,6 +26,7 @@ type State struct {
 	Hint   string // what to do about it
 	Hold   *Hold  // why it is held; nil otherwise
 	Output string // why records cannot be stored; empty when they can
+	WeChat string // why WeChat gives no answer, when it has given none for a while; empty when it does
 }
 
 // Ready reports whether events are answered.
@@ -34,8 +36,9 @@ func (s State) Ready() bool { return s.Phase == Running && s.Output == "" }
 type stateKeeper struct {
 	log *slog.Logger
 
-	mu  sync.Mutex
-	now State
+	mu     sync.Mutex
+	now    State
+	silent time.Time // since when every call has failed; zero if the latest was answered
 }
 
 func (k *stateKeeper) get() State {
@@ -44,12 +47,12 @@ func (k *stateKeeper) get() State {
 	return k.now
 }
 
-// set changes all but the output's condition.
+// set changes all but the condition of the output and of WeChat.
 func (k *stateKeeper) set(s State) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before := k.now
-	s.Output = before.Output
+	s.Output, s.WeChat = before.Output, before.WeChat
 	if before.Phase == Refused && s.Phase == Stopped {
 		s.Reason, s.Hint, s.Phase = before.Reason, before.Hint, Refused // still says why
 	}
@@ -86,6 +89,38 @@ func (k *stateKeeper) outputWorks() {
 	if k.now.Output != "" {
 		k.log.Info("the output takes records again")
 		k.now.Output = ""
+	}
+}
+
+// silence is for how long calls may fail until somebody is told: a retry or two
+// is life.
+const silence = 30 * time.Second
+
+// unheard notes that a call got no answer that could be used.
+func (k *stateKeeper) unheard(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if k.silent.IsZero() {
+		k.silent = now
+	}
+	if now.Sub(k.silent) < silence {
+		return
+	}
+	if k.now.WeChat == "" {
+		k.log.Warn("WeChat has answered no call for a while; events wait", slog.Duration("for", now.Sub(k.silent).Round(time.Second)), slog.Any("error", err))
+	}
+	k.now.WeChat = err.Error()
+}
+
+// heard notes that one was answered.
+func (k *stateKeeper) heard() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.silent = time.Time{}
+	if k.now.WeChat != "" {
+		k.log.Info("WeChat answers again")
+		k.now.WeChat = ""
 	}
 }
 

@@ -83,6 +83,7 @@ type laneReport struct {
 	Since  time.Time      `json:"since,omitzero"`
 	Until  time.Time      `json:"next_try,omitzero"`
 	Output string         `json:"output,omitempty"`
+	WeChat string         `json:"wechat,omitempty"` // it does not answer; that is no reason not to be ready
 }
 
 // readyz answers 200 when every account's events are answered, else 503; the
@@ -97,7 +98,7 @@ func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, wrong trouble, holdsP
 	reports := make([]laneReport, 0, len(lanes))
 	for _, l := range lanes {
 		s := l.State()
-		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Output: s.Output}
+		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Output: s.Output, WeChat: s.WeChat}
 		if h := s.Hold; h != nil {
 			r.Reason, r.Hint, r.Code, r.RID, r.Since, r.Until = h.Reason, h.Hint, h.Code, h.RID, h.Since, h.Until
 		}

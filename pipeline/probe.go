@@ -17,6 +17,9 @@ const (
 	// asked is how many of their people it asks for: the first one to be
 	// answered ends it, and so many refused are hardly all bad.
 	asked = 5
+	// wayBack is how long an event may take to the server that was handed back
+	// right before the probe.
+	wayBack = time.Second
 )
 
 // probe tries whether the account works again. It returns nil if it does, or
@@ -86,16 +89,20 @@ func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
 	if consumer == nil {
 		return nil
 	}
-	batch, err := consumer.FetchNoWait(peeked)
-	if err != nil {
-		return nil
-	}
 	var ds []*delivery
 	defer l.dying(func() []*delivery { return ds })
-	for msg := range batch.Messages() {
-		if d, err := l.newDelivery(msg); err == nil {
-			ds = append(ds, d)
+	take := func(batch jetstream.MessageBatch, err error) {
+		if err != nil {
+			return
 		}
+		for msg := range batch.Messages() {
+			if d, err := l.newDelivery(msg); err == nil {
+				ds = append(ds, d)
+			}
+		}
+	}
+	if take(consumer.FetchNoWait(peeked)); len(ds) == 0 { // what was in hand may be on its way back
+		take(consumer.Fetch(1, jetstream.FetchMaxWait(wayBack)))
 	}
 	var people []string
 	for _, d := range ds {

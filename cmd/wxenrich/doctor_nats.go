@@ -68,8 +68,8 @@ func (d *doctor) jetStreamIsOn(ctx context.Context, js jetstream.JetStream) bool
 	return true
 }
 
-// How far the clocks may be apart. Beyond the second the answers to repeated
-// events are looked for in the wrong place.
+// How far the clocks may be apart. A lane tells ages by the server's; the day of
+// the quota, holds and the age of pushes go by this machine's.
 const (
 	clockDoubt = time.Second
 	clockLimit = 10 * time.Second
@@ -98,7 +98,7 @@ func (d *doctor) judgeClock(ahead, give time.Duration) {
 	v, fix := fine, ""
 	switch {
 	case off > clockLimit:
-		v, fix = broken, "run NTP on both: beyond 10 s an event may be answered twice after an outage"
+		v, fix = broken, "run NTP on both: the day of the quota, holds and the age of pushes go by this machine's clock"
 	case off > clockDoubt:
 		v, fix = bad, "run NTP on both machines"
 	}

@@ -37,18 +37,37 @@ func served(t *testing.T) *world {
 }
 
 // holdings is what a server keeps: of each stream its last sequence and its
-// number of consumers.
+// durables. The watches of a service that has ended go when the server sees it.
 func holdings(t *testing.T, js jetstream.JetStream) string {
 	t.Helper()
 	var b strings.Builder
 	list := js.ListStreams(t.Context())
 	for s := range list.Info() {
-		fmt.Fprintln(&b, s.Config.Name, s.State.LastSeq, s.State.Msgs, s.State.Consumers)
+		fmt.Fprintln(&b, s.Config.Name, s.State.LastSeq, s.State.Msgs, durables(t, js, s.Config.Name))
 	}
 	if err := list.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+func durables(t *testing.T, js jetstream.JetStream, stream string) (names []string) {
+	t.Helper()
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := s.ListConsumers(t.Context())
+	for c := range list.Info() {
+		if c.Config.Durable != "" {
+			names = append(names, c.Name)
+		}
+	}
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // calls counts all calls to WeChat.

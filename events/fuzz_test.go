@@ -230,3 +230,20 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseErased(f *testing.F) {
+	notice := Erased{AppID: testAppID, OpenID: testOpenID, UpTo: time.Unix(1700000123, 5), ErasedAt: time.Unix(1700000124, 0), Cause: ErasedByRequest}
+	f.Add(notice.Msg("s").Data)
+	f.Add([]byte(`{"schema":"wxenrich.erased.v1","appid":"a","openid":"b\r\n","up_to":"0001-01-01T00:00:00Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := ParseErased(nats.Header{HeaderSchema: {SchemaErased}}, data)
+		if err != nil {
+			return
+		}
+		m := e.Msg("s")
+		back, err := ParseErased(m.Header, m.Data)
+		if err != nil || !back.UpTo.Equal(e.UpTo) || back.OpenID != e.OpenID {
+			t.Errorf("%+v came back as %+v, %v", e, back, err)
+		}
+	})
+}

@@ -12,28 +12,31 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
-// counter is one of a lane's counters as an instrument.
+// counter is one of a lane's counters as an instrument. One of what is rare is
+// absent until it has happened: of a thousand accounts it would be nothing but
+// zeros, which Prometheus has to keep.
 type counter struct {
 	name, unit, help string
+	rare             bool
 	read             func(*Counts) int64
 }
 
 var counters = [...]counter{
-	{"wxenrich.events.received", "{event}", "Events taken in.", func(c *Counts) int64 { return c.Received }},
-	{"wxenrich.events.handed_back", "{event}", "Events given back unanswered, by a stop or a hold.", func(c *Counts) int64 { return c.HandedBack }},
-	{"wxenrich.records", "{record}", "Records stored.", func(c *Counts) int64 { return c.Records }},
-	{"wxenrich.batches", "{batch}", "Groups of openids looked up.", func(c *Counts) int64 { return c.Batches }},
-	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", func(c *Counts) int64 { return c.OpenIDs }},
-	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", func(c *Counts) int64 { return c.Calls }},
-	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", func(c *Counts) int64 { return c.Retries }},
-	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", func(c *Counts) int64 { return c.Saved }},
-	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", func(c *Counts) int64 { return c.Repeats }},
-	{"wxenrich.events.erased", "{event}", "Events about erased people, for whom nothing was stored.", func(c *Counts) int64 { return c.Erased }},
-	{"wxenrich.lookbacks", "{read}", "Reads of the output's headers to find answers beyond the duplicate window.", func(c *Counts) int64 { return c.LookBacks }},
-	{"wxenrich.lookback_answers", "{answer}", "Answers whose headers were read for that.", func(c *Counts) int64 { return c.LookedAt }},
-	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", func(c *Counts) int64 { return c.NoUnionID }},
-	{"wxenrich.samples", "{row}", "Rows of batches compared with user/info.", func(c *Counts) int64 { return c.Samples }},
-	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", func(c *Counts) int64 { return c.Missing }},
+	{"wxenrich.events.received", "{event}", "Events taken in.", false, func(c *Counts) int64 { return c.Received }},
+	{"wxenrich.events.handed_back", "{event}", "Events given back unanswered, by a stop or a hold.", true, func(c *Counts) int64 { return c.HandedBack }},
+	{"wxenrich.records", "{record}", "Records stored.", false, func(c *Counts) int64 { return c.Records }},
+	{"wxenrich.batches", "{batch}", "Groups of openids looked up.", false, func(c *Counts) int64 { return c.Batches }},
+	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", false, func(c *Counts) int64 { return c.OpenIDs }},
+	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", false, func(c *Counts) int64 { return c.Calls }},
+	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", true, func(c *Counts) int64 { return c.Retries }},
+	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", true, func(c *Counts) int64 { return c.Saved }},
+	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", true, func(c *Counts) int64 { return c.Repeats }},
+	{"wxenrich.events.erased", "{event}", "Events about erased people, for whom nothing was stored.", true, func(c *Counts) int64 { return c.Erased }},
+	{"wxenrich.lookbacks", "{read}", "Reads of the output's headers to find answers beyond the duplicate window.", true, func(c *Counts) int64 { return c.LookBacks }},
+	{"wxenrich.lookback_answers", "{answer}", "Answers whose headers were read for that.", true, func(c *Counts) int64 { return c.LookedAt }},
+	{"wxenrich.unionids.missing", "{openid}", "Followers without a unionid on an account that has them.", true, func(c *Counts) int64 { return c.NoUnionID }},
+	{"wxenrich.samples", "{row}", "Rows of batches compared with user/info.", true, func(c *Counts) int64 { return c.Samples }},
+	{"wxenrich.rows.missing", "{openid}", "Openids without a row in the answer.", true, func(c *Counts) int64 { return c.Missing }},
 }
 
 // bulkCounters are those of jobs, which the others leave out.
@@ -106,10 +109,15 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			of := metric.WithAttributes(account)
 			counts := l.stats.Counts()
 			for i, c := range counters {
-				o.ObserveInt64(sums[i], c.read(&counts), of)
+				if n := c.read(&counts); n > 0 || !c.rare {
+					o.ObserveInt64(sums[i], n, of)
+				}
 			}
 			for _, kind := range jobKinds {
 				done, running := l.Bulk(kind)
+				if !running && done == (job.Progress{}) {
+					continue // as rare
+				}
 				of := metric.WithAttributes(account, attribute.String("kind", string(kind)))
 				for i, c := range bulkCounters {
 					o.ObserveInt64(bulk[i], c.read(&done), of)
@@ -120,10 +128,14 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
 			}
 			for field, n := range counts.Differences {
-				o.ObserveInt64(differ, n, metric.WithAttributes(account, attribute.String("field", field)))
+				if n > 0 {
+					o.ObserveInt64(differ, n, metric.WithAttributes(account, attribute.String("field", field)))
+				}
 			}
 			for doubt, n := range counts.Doubts {
-				o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
+				if n > 0 {
+					o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
+				}
 			}
 			o.ObserveInt64(inHand, counts.InHand, of)
 			if perSecond := l.RateLimit(); perSecond > 0 {

@@ -40,6 +40,7 @@ type place struct {
 	cfg     *config.Config
 	wanted  *config.Account // of cfg; nil: none
 	changed chan struct{}   // holds a value when wanted has become another
+	stop    func()          // ends the lane that runs; nil while none does
 
 	now   *member // nil while there is none
 	fault error   // why there is none, or why it has ended by itself
@@ -121,6 +122,9 @@ func (p *place) want(cfg *config.Config, a *config.Account) {
 	case p.changed <- struct{}{}:
 	default:
 	}
+	if p.stop != nil {
+		p.stop()
+	}
 }
 
 // keep has a place hold the lane that is wanted, until ctx ends or none is.
@@ -131,22 +135,22 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 			return
 		}
 		running, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- m.lane.Run(running) }()
-		select {
-		case err := <-ended:
-			f.hasEnded(p, err)
-			select {
-			case <-p.changed:
-			case <-ctx.Done():
-			}
-		case <-p.changed:
+		f.mu.Lock()
+		p.stop = stop
+		f.mu.Unlock()
+		if len(p.changed) > 0 { // while there was nothing to stop
 			stop()
-			<-ended
+		}
+		if err := m.lane.Run(running); running.Err() == nil {
+			f.hasEnded(p, err)
+		}
+		select {
+		case <-p.changed:
+		case <-ctx.Done():
 		}
 		stop()
 		f.mu.Lock()
-		p.now = nil
+		p.now, p.stop = nil, nil
 		if ctx.Err() == nil {
 			p.fault = nil
 		}

@@ -41,7 +41,7 @@ func newTelemetry(ctx context.Context, getenv func(string) string) (*telemetry, 
 	t := &telemetry{Exports: exports, registry: prometheus.NewRegistry()}
 	// Memory, goroutines and file descriptors, under the names that everybody knows.
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	exporter, err := otelprom.New(otelprom.WithRegisterer(t.registry))
+	exporter, err := otelprom.New(otelprom.WithRegisterer(t.registry), otelprom.WithoutScopeInfo())
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}

@@ -3,7 +3,8 @@
 // them, at random and at named points, freezes them, cuts their network, fills
 // their streams, restores their folders. Then it holds the streams to the law
 // of conservation (package audit): every event has one answer, and it is its
-// own.
+// own. It holds bulk work to what is promised of it in the same way: replays,
+// backfills and redrives whose replica is killed, and what they cost.
 //
 //	go test ./cmd/wxenrich/internal/faults -faults -v                    # each scenario small, some minutes
 //	go test ./cmd/wxenrich/internal/faults -long -timeout 0 -v           # hours: a million events

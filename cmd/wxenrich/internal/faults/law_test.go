@@ -4,6 +4,7 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -98,20 +99,31 @@ func (w *world) once() {
 
 // answer is what the streams hold for an event.
 type answer struct {
+	seq    uint64    // of the event
 	event  time.Time // when it was stored
-	stored time.Time // when its answer was
+	stored time.Time // when its answer was; zero if there is none
 }
 
 // answers reads them all and fails the test if one is not what its event must
 // become, or not about its person.
 func (w *world) answers(l *load) []answer {
 	w.t.Helper()
+	return w.generation(l, "")
+}
+
+// generation is answers of a replay.
+func (w *world) generation(l *load, replay string) []answer {
+	w.t.Helper()
 	all := make([]answer, l.n)
 	wrong := 0
 	for _, stream := range []string{"WX_PROFILES", "WX_DEAD"} {
 		w.read(stream, func(m jetstream.Msg, stored time.Time) {
-			i, err := w.check(l, m.Headers(), m.Data())
-			if err == nil && !all[i].stored.IsZero() {
+			src, of, _, err := events.ParseMsgID(m.Headers().Get(events.HeaderMsgID))
+			if err == nil && of != replay || w.anothers(l, m.Headers()) {
+				return
+			}
+			i, wrongly := w.check(l, m.Headers(), m.Data())
+			if err = errors.Join(err, wrongly); err == nil && !all[i].stored.IsZero() {
 				err = fmt.Errorf("event %d has another answer", i)
 			}
 			if err != nil {
@@ -120,11 +132,7 @@ func (w *world) answers(l *load) []answer {
 				}
 				return
 			}
-			src, _, _, err := events.ParseMsgID(m.Headers().Get(events.HeaderMsgID))
-			if err != nil {
-				w.t.Error(err)
-			}
-			all[i] = answer{event: src.Time, stored: stored}
+			all[i] = answer{seq: src.Seq, event: src.Time, stored: stored}
 		})
 	}
 	if wrong > 0 {
@@ -133,9 +141,21 @@ func (w *world) answers(l *load) []answer {
 	return all
 }
 
+// anothers reports whether an answer is for an event of another load.
+func (w *world) anothers(l *load, h nats.Header) bool {
+	all := load{mix: l.mix, n: w.produced}
+	id := eventID(h)
+	return l.number(id) < 0 && all.number(id) >= 0
+}
+
+// eventID is which event an answer is for.
+func eventID(h nats.Header) string {
+	return h.Get(events.HeaderEventID) + h.Get(events.HeaderDeadEventID)
+}
+
 // check compares one answer with what its event must become.
 func (w *world) check(l *load, h nats.Header, body []byte) (i int, err error) {
-	id := h.Get(events.HeaderEventID) + h.Get(events.HeaderDeadEventID)
+	id := eventID(h)
 	if i = l.number(id); i < 0 {
 		return i, fmt.Errorf("an answer for event %q, which nobody has published", id)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,8 +20,10 @@ import (
 // is stored once, whatever becomes of the server.
 type load struct {
 	mix   traffic.Mix
+	pace  int // events a second; 0: as many as the stream takes
 	first int // the number of its first event
 	n     int
+	over  atomic.Bool   // it is to end before all are published
 	done  chan struct{} // closed once all are stored
 }
 
@@ -32,8 +35,22 @@ const perSecond = 2000
 
 // produce begins to publish n events. A mix that is not clean has the mishaps
 // of real traffic in it.
-func (w *world) produce(n int, clean bool) *load {
-	l := &load{mix: traffic.Mix{AppID: appID, Prefix: "e", People: w.account, Clean: clean}, first: w.produced, n: n, done: make(chan struct{})}
+func (w *world) produce(n int, clean bool) *load { return w.publish(n, perSecond, clean, 0) }
+
+// store publishes n events as fast as the stream takes them.
+func (w *world) store(n int, clean bool, persons int) *load {
+	l := w.publish(n, 0, clean, persons)
+	<-l.done
+	return l
+}
+
+// publish begins to publish n events, at a pace, about so many people; 0: each
+// about another.
+func (w *world) publish(n, pace int, clean bool, persons int) *load {
+	l := &load{
+		mix:  traffic.Mix{AppID: appID, Prefix: "e", People: w.account, Persons: persons, Clean: clean},
+		pace: pace, first: w.produced, n: n, done: make(chan struct{}),
+	}
 	w.produced += n
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
@@ -50,27 +67,40 @@ func (w *world) produce(n int, clean bool) *load {
 // run publishes in chunks, each again until all of it is stored: the stream
 // knows a repeat by its id.
 func (l *load) run(ctx context.Context, js jetstream.JetStream) bool {
-	const chunk = perSecond / 10
+	chunk := 2000
+	if l.pace > 0 {
+		chunk = max(1, l.pace/10)
+	}
 	began := time.Now()
 	for first := 0; first < l.n; first += chunk {
+		if l.over.Load() {
+			l.n = first
+			break
+		}
 		var left []int
 		for i := first; i < min(first+chunk, l.n); i++ {
 			left = append(left, l.first+i)
 		}
 		for len(left) > 0 {
-			if left = l.publish(js, left); len(left) > 0 && !pause(ctx, 200*time.Millisecond) {
+			if left = l.store(js, left); len(left) > 0 && !pause(ctx, 200*time.Millisecond) {
 				return false
 			}
 		}
-		if !pause(ctx, time.Until(began.Add(time.Duration(first+chunk)*time.Second/perSecond))) {
+		if l.pace > 0 && !pause(ctx, time.Until(began.Add(time.Duration(first+chunk)*time.Second/time.Duration(l.pace)))) {
 			return false
 		}
 	}
 	return true
 }
 
-// publish returns those events that may not be stored.
-func (l *load) publish(js jetstream.JetStream, events []int) (left []int) {
+// end has it publish no more, and waits until what it has published is stored.
+func (l *load) end() {
+	l.over.Store(true)
+	<-l.done
+}
+
+// store publishes events, and returns those that may not be stored.
+func (l *load) store(js jetstream.JetStream, events []int) (left []int) {
 	futures := make(map[int]jetstream.PubAckFuture, len(events))
 	for _, i := range events {
 		e := l.mix.Event(i)

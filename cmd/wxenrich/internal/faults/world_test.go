@@ -50,6 +50,12 @@ type world struct {
 // replica.
 func newWorld(t *testing.T, servers int, settings map[string]string) *world {
 	t.Helper()
+	return newWorldOf(t, 10_000_000, servers, settings)
+}
+
+// newWorldOf is newWorld with an account of so many followers.
+func newWorldOf(t *testing.T, followers, servers int, settings map[string]string) *world {
+	t.Helper()
 	if !*run && !*long {
 		t.Skip("only with -faults or -long")
 	}
@@ -66,7 +72,7 @@ func newWorld(t *testing.T, servers int, settings map[string]string) *world {
 	})
 
 	w.sim = wechattest.New(wechattest.WithSeed(*seed), wechattest.WithLatency(wechattest.LogNormal(20*time.Millisecond, 80*time.Millisecond)), wechattest.WithLog(1<<20))
-	w.account = w.sim.AddAccount(wechattest.AccountConfig{AppID: appID, Secret: secret, Followers: 10_000_000})
+	w.account = w.sim.AddAccount(wechattest.AccountConfig{AppID: appID, Secret: secret, Followers: followers})
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if f := w.login.Load(); f != nil && strings.HasSuffix(r.URL.Path, "token") {
 			(*f)()

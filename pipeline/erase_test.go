@@ -127,13 +127,9 @@ func (w *world) balance() audit.Balance {
 	w.Helper()
 	lane := audit.DefaultLane(appid)
 	lane.Subjects = erasing().Subjects
-	s := audit.Scope{Lanes: []audit.Lane{lane}}
-	if kv, err := w.js.KeyValue(w.Context(), tombstones); err == nil {
-		s.Erased = func(ctx context.Context) ([]audit.Erased, error) { return erase.Audited(ctx, kv) }
-		s.Forgotten = func(appid, openid string, at time.Time) bool {
-			return w.ledger(w.js).Covers(appid, openid, "", at)
-		}
-	}
+	ledger := w.ledger(w.js)
+	s := audit.Scope{Lanes: []audit.Lane{lane}, Erased: ledger.Audited}
+	s.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
 	r, err := audit.Run(w.Context(), w.js, s)
 	if err != nil {
 		w.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
-	"github.com/wxenrich/wxenrich/pipeline/erase"
 )
 
 // auditFlags is what the command line says.
@@ -45,8 +43,8 @@ Where output is a list each event has to have an answer in every output, and
 counts once for each.
 
 It changes nothing and may run beside the service. An event that is not
-acknowledged yet is pending. Exit code 1 when an event is missing or doubled, 3
-when there is no event in the range.`,
+acknowledged yet is pending. Exit code 4 when an event is missing or doubled, 3
+when there is no event in the range, 1 when it could not be found out.`,
 		Example: `  wxenrich audit
   wxenrich audit --appid wx0123456789abcdef --since 2d --json
   wxenrich audit --from-seq 1 --to-seq 1000000 --doubles --show 100`,
@@ -76,15 +74,11 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 	if err != nil {
 		return err
 	}
-	nc, err := a.dialNATS(ctx, f.nats, cfg, "audit")
+	nc, js, err := a.dialStreams(ctx, f.nats, cfg, "audit")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
 	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
 		return nc.Explain(err)
 	}
@@ -93,11 +87,17 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
 	}
 	scope.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
-	forgotten, err := addErased(ctx, js, cfg, &scope)
+	ledger, err := openLedger(ctx, js, cfg)
 	if err != nil {
 		return nc.Explain(err)
 	}
-	defer forgotten.Close()
+	defer ledger.Close()
+	if ledger != nil {
+		scope.Erased = ledger.Audited
+	}
+	if ledger.Some() {
+		scope.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+	}
 	report, err := auditOutputs(ctx, js, cfg, scope)
 	progress.Done()
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -117,7 +117,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 	if err != nil {
 		return err
 	}
-	return verdict(&report)
+	return verdict(&report, cfg, f.appid)
 }
 
 // auditOutputs holds each output to the law: an event has an answer in every one.
@@ -146,43 +146,20 @@ func auditOutputs(ctx context.Context, js jetstream.JetStream, cfg *config.Confi
 	return sum, nil
 }
 
-// addErased tells the audit who was erased. The ledger is to be closed; it may
-// be nil.
-func addErased(ctx context.Context, js jetstream.JetStream, cfg *config.Config, s *audit.Scope) (*erase.Ledger, error) {
-	if cfg.Erase.Bucket == "" {
-		return nil, nil
-	}
-	kv, err := js.KeyValue(ctx, cfg.Erase.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", cfg.Erase.Bucket, err)
-	}
-	ledger, err := erase.Open(ctx, js, cfg.Erase.Bucket, nil)
-	if err != nil {
-		return nil, err
-	}
-	s.Erased = func(ctx context.Context) ([]audit.Erased, error) { return erase.Audited(ctx, kv) }
-	if ledger.Some() {
-		s.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
-	}
-	return ledger, nil
-}
-
 // verdict is the exit code, and what to do.
-func verdict(r *audit.Report) error {
+func verdict(r *audit.Report, cfg *config.Config, appid string) error {
 	sum := r.Sum()
 	switch {
 	case !r.Holds():
 		err := failed("the law is broken: %s missing, %s doubled", grouped(sum.Missing), grouped(sum.Doubled))
+		err.code = exitBroken
 		if sum.Missing > 0 {
 			err = err.hint("a missing event is still in the input: \"wxenrich replay --from-seq SEQ --to-seq SEQ\" answers it, and it counts as replayed then")
 		}
 		return err.
 			hint("a consumer that is idempotent by Nats-Msg-Id is not harmed by a double")
 	case sum.In == 0:
-		return nothing("there is no event in the range")
+		return strange(cfg, appid, nothing("there is no event in the range"))
 	}
 	return nil
 }
@@ -190,7 +167,10 @@ func verdict(r *audit.Report) error {
 // scope is the configuration's lanes, in the range of the flags.
 func (f auditFlags) scope(cfg *config.Config, now time.Time) (audit.Scope, error) {
 	s := audit.Scope{FromSeq: f.fromSeq, ToSeq: f.toSeq, Repeats: f.doubles, Show: f.show, OpenIDs: f.verbose}
-	if s.Show <= 0 {
+	switch {
+	case s.Show < 0:
+		return s, usage("--show %d: want 0 or more", s.Show)
+	case s.Show == 0:
 		s.Show = -1
 	}
 	if (f.since != "" || f.until != "") && (f.fromSeq != 0 || f.toSeq != 0) {

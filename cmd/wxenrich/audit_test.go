@@ -123,7 +123,8 @@ func TestAuditHolds(t *testing.T) {
 	r.want(t, 0, "", "")
 	golden(t, "audit_holds.txt", r.out)
 	w.run(t, "", "audit", "--from-seq", "2", "--to-seq", "3").want(t, 0, "2 events = 1 records + 1 dead letters: the law holds\n", "")
-	w.run(t, "", "audit", "--since", "1h", "--until", "1m").want(t, 3, "", "wxenrich: there is no event in the range")
+	w.run(t, "", "audit", "--since", "1h", "--until", "1m").want(t, 3, "", "wxenrich: there is no event in the range\n")
+	w.run(t, "", "audit", "--appid", "wxstranger").want(t, 3, "", "no event in the range, and account wxstranger is not configured\nhint: the configuration has "+testAppID)
 }
 
 func TestAuditNamesWhatIsWrong(t *testing.T) {
@@ -137,12 +138,12 @@ func TestAuditNamesWhatIsWrong(t *testing.T) {
 	w.answer(t, at[4], "e", "")
 	w.answer(t, at[4], "e", "again")
 	r := w.run(t, "", "audit", "--doubles")
-	r.want(t, 1, "", "wxenrich: the law is broken: 1 missing, 1 doubled\nhint: ")
+	r.want(t, exitBroken, "", "wxenrich: the law is broken: 1 missing, 1 doubled\nhint: ")
 	golden(t, "audit_broken.txt", r.out)
 	if strings.Contains(r.out, w.account.OpenID(0)) {
 		t.Error("an openid is shown")
 	}
-	w.run(t, "", "audit", "--verbose").want(t, 1, w.account.OpenID(0), "")
+	w.run(t, "", "audit", "--verbose").want(t, exitBroken, w.account.OpenID(0), "")
 
 	r = w.run(t, "", "audit", "--json", "--show", "1")
 	var report struct {
@@ -164,10 +165,10 @@ func TestAuditNamesWhatIsWrong(t *testing.T) {
 	if l := report.Lanes[0]; report.Holds || l.AppID != testAppID || l.In != 5 || l.Records != 4 || l.Missing != 1 || l.Doubled != 1 || len(report.Findings) != 2 {
 		t.Errorf("%+v", report)
 	}
-	if f := report.Findings[1]; f.Kind != "missing" || f.Seq != 4 || f.EventID != "order-4" || r.code != 1 {
+	if f := report.Findings[1]; f.Kind != "missing" || f.Seq != 4 || f.EventID != "order-4" || r.code != exitBroken {
 		t.Errorf("%+v", report)
 	}
-	w.run(t, "", "audit", "--show", "0").want(t, 1, "the law does not hold\n", "")
+	w.run(t, "", "audit", "--show", "0").want(t, exitBroken, "the law does not hold\n", "")
 }
 
 func TestAuditUsage(t *testing.T) {
@@ -182,6 +183,7 @@ func TestAuditUsage(t *testing.T) {
 		{[]string{"--from-seq", "9", "--to-seq", "2"}, "the range ends before it begins"},
 		{[]string{"--since", "1h", "--until", "2h"}, "the range ends before it begins"},
 		{[]string{"--since", "1h", "--to-seq", "2"}, "not both"},
+		{[]string{"--show", "-3"}, "--show -3: want 0 or more"},
 		{[]string{"one"}, "unknown command"},
 	} {
 		w.run(t, "", append([]string{"audit"}, c.args...)...).want(t, 2, "", c.stderr)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -88,6 +89,19 @@ func (a *app) dialNATS(ctx context.Context, flags *natsconn.Settings, cfg *confi
 	return nc, nil
 }
 
+// dialStreams is dialNATS for a command that is about streams. What the server
+// says to it is for nc.Explain.
+func (a *app) dialStreams(ctx context.Context, flags *natsconn.Settings, cfg *config.Config, name string) (nc *natsconn.Conn, js jetstream.JetStream, err error) {
+	if nc, err = a.dialNATS(ctx, flags, cfg, name); err != nil {
+		return nil, nil, err
+	}
+	if js, err = nc.JetStream(); err != nil {
+		nc.Close()
+		return nil, nil, err
+	}
+	return nc, js, nil
+}
+
 // connectFailed says what to do about a connection that was not made.
 func connectFailed(err error) error {
 	if gone, ok := errors.AsType[*natsconn.NoServerError](err); ok {
@@ -138,6 +152,19 @@ func oneAccount(cfg *config.Config, appid string) (*config.Account, error) {
 		return nil, usage("--appid is missing, and the configuration has no account")
 	}
 	return nil, usage("--appid is missing: one of %s", strings.Join(cfg.AppIDs(), ", "))
+}
+
+// strange adds to an error, that nothing was found, that the account which
+// --appid names is not one of the configuration's, if it is not.
+func strange(cfg *config.Config, appid string, err *exitError) *exitError {
+	if _, configured := cfg.ByAppID(appid); appid == "" || configured {
+		return err
+	}
+	err.err = fmt.Errorf("%w, and account %s is not configured", err.err, appid)
+	if known := cfg.AppIDs(); len(known) > 0 {
+		err.hints = []string{"the configuration has " + strings.Join(known, ", ")}
+	}
+	return err
 }
 
 // inputSubjects is what a stream of the account's events has to listen to.

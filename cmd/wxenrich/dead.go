@@ -116,13 +116,10 @@ func (f *deadFlags) withDead(ctx context.Context, a *app, name string, args []st
 	if len(sel.Seqs) > 0 && len(m.places) > 1 {
 		return usage("--appid is missing: each account has its own stream of dead letters")
 	}
-	if m.nc, err = a.dialNATS(ctx, f.nats, cfg, name); err != nil {
+	if m.nc, m.js, err = a.dialStreams(ctx, f.nats, cfg, name); err != nil {
 		return err
 	}
 	defer m.nc.Close()
-	if m.js, err = m.nc.JetStream(); err != nil {
-		return err
-	}
 	return do(ctx, &m)
 }
 
@@ -199,7 +196,7 @@ func (m *morgue) none() error {
 	if m.sel.All() {
 		return nothing("there are no dead letters")
 	}
-	return nothing("there is no such dead letter")
+	return strange(m.cfg, m.sel.AppID, nothing("there is no such dead letter"))
 }
 
 // decoder reads an account's events as the configuration says now.

@@ -12,7 +12,7 @@
 // # Exit codes
 //
 // 0 fine, 1 failed, 2 wrong usage or configuration, 3 nothing to do or not
-// found, 130 interrupted before the end. A command says so with an exitError;
-// any other error is 1. Errors are printed once, on standard error, with a
-// hint where we know what to do.
+// found, 4 an audit has found the law broken, 130 interrupted before the end. A
+// command says so with an exitError; any other error is 1. Errors are printed
+// once, on standard error, with a hint where we know what to do.
 package main

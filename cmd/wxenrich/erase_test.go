@@ -52,6 +52,10 @@ func TestErase(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &report); err != nil {
 		t.Fatal(err)
 	}
+	for _, what := range []string{"1", "WX_EVENTS-1"} {
+		w.run(t, "", "explain", what).want(t, exitNotFound, "", "message 1 of WX_EVENTS was erased with all about its person")
+	}
+	w.run(t, "", "explain", gone).want(t, exitNotFound, "", "the person is erased from "+testAppID)
 	removed := map[string]uint64{}
 	for _, s := range report.Swept {
 		removed[s.Stream] += s.Removed

@@ -13,6 +13,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitNotFound    = 3
+	exitBroken      = 4   // an audit has found that the law does not hold
 	exitInterrupted = 130 // 128 + SIGINT, as a shell reports it
 	exitTerminated  = 143 // 128 + SIGTERM, of a second signal only
 )

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -74,15 +75,11 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 	if err != nil {
 		return err
 	}
-	nc, err := a.dialNATS(ctx, f.nats, cfg, "explain")
+	nc, js, err := a.dialStreams(ctx, f.nats, cfg, "explain")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
 	scope := audit.Scope{Lanes: q.Lanes}
 	q.Lanes = nil
 	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
@@ -94,6 +91,10 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 			q.Lanes = append(q.Lanes, l)
 		}
 	}
+	ledger, unread := ledgerToLookAt(ctx, js, cfg)
+	defer ledger.Close()
+	q.Erased = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+	q.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	q.Progress = func(stream string, done, total uint64) {
 		progress.Show(time.Now(), "reading %s: %s of %s", stream, grouped(done), grouped(total))
@@ -105,8 +106,17 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 		return failed("%w", err).hint("is the configuration the service's? \"wxenrich run\" creates the streams")
 	case err != nil:
 		return nc.Explain(err)
-	case len(stories) == 0:
-		return nothing("there is no event %s", what).hint("it may have left the input by age, or --since, --appid or --server leave it out")
+	}
+	erased, err := erasedText(ctx, ledger, &q, len(stories) > 0)
+	if err != nil {
+		return nc.Explain(err)
+	}
+	if len(stories) == 0 {
+		if len(erased) > 0 {
+			return nothing("there is no event %s any more: %s", what, strings.Join(erased, "; "))
+		}
+		return strange(cfg, f.appid, nothing("there is no event %s", what).
+			hint("it may have left the input by age, or --since, --appid or --server leave it out"))
 	}
 	board, note := boardToLookAt(ctx, js, cfg, log)
 	defer board.Close()
@@ -114,10 +124,12 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 		return err
 	}
 	if more {
-		fmt.Fprintf(a.err, "note: there are earlier events: --limit shows more than %d\n", f.limit)
+		erased = append(erased, fmt.Sprintf("there are earlier events: --limit shows more than %d", f.limit))
 	}
-	if note != "" {
-		fmt.Fprintln(a.err, "note:", note)
+	for _, n := range append(erased, note, unread) {
+		if n != "" {
+			fmt.Fprintln(a.err, "note:", n)
+		}
 	}
 	return nil
 }

@@ -105,6 +105,10 @@ func standingText(s *explain.Story) string {
 		return fmt.Sprintf("waits: %s messages of the stream are between it and the last that was taken", grouped(s.Behind))
 	case explain.InHand:
 		return "taken, and not acknowledged yet: a replica has it in hand, or has handed it back"
+	case explain.Purged:
+		return "acknowledged: it had a dead letter, which somebody has removed (\"wxenrich dead purge\")"
+	case explain.Erased:
+		return "acknowledged: the person is erased, and nothing is stored about events from before that"
 	case explain.BeforeStart:
 		return "never asked for: it is from before the durable was to begin (input.start)"
 	case explain.ForJob:

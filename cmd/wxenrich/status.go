@@ -76,21 +76,21 @@ func runStatus(ctx context.Context, a *app, f statusFlags) error {
 	if err != nil {
 		return err
 	}
-	nc, err := a.dialNATS(ctx, f.nats, cfg, "status")
+	nc, js, err := a.dialStreams(ctx, f.nats, cfg, "status")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
 	board, note := boardToLookAt(ctx, js, cfg, log)
 	defer board.Close()
+	ledger, unread := ledgerToLookAt(ctx, js, cfg)
+	defer ledger.Close()
 	look := func(ctx context.Context) (status.Report, error) {
-		r, err := status.Read(ctx, js, board, lanes)
-		if note != "" {
-			r.Notes = append(r.Notes, note)
+		r, err := status.Read(ctx, js, board, ledger, lanes)
+		for _, n := range []string{note, unread} {
+			if n != "" {
+				r.Notes = append(r.Notes, n)
+			}
 		}
 		if err != nil {
 			err = nc.Explain(err)

@@ -67,15 +67,11 @@ func tail(ctx context.Context, a *app, t tailFlags) error {
 	if err != nil {
 		return err
 	}
-	nc, err := a.dialNATS(ctx, t.nats, cfg, "tail")
+	nc, js, err := a.dialStreams(ctx, t.nats, cfg, "tail")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
 	missing := func(err error) error {
 		return missingStream(nc.Explain(err), "there is no stream "+stream, stream, []string{cfg.Outputs[0].Subject})
 	}

@@ -69,9 +69,16 @@ func (l *Ledger) note(ctx context.Context, r Receipt) error {
 	return nil
 }
 
-// ReadReceipts reads what was ever removed, from a bucket; an account's, or all
-// accounts' if appid is empty.
-func ReadReceipts(ctx context.Context, kv jetstream.KeyValue, appid string) ([]Receipt, error) {
+// Receipts reads what was ever removed; an account's, or all accounts' if appid
+// is empty. Without a bucket there is nothing; a nil Ledger has none.
+func (l *Ledger) Receipts(ctx context.Context, appid string) ([]Receipt, error) {
+	if l == nil {
+		return nil, nil
+	}
+	kv, err := l.store()
+	if err != nil {
+		return nil, nil
+	}
 	filter := kindReceipt + ".>"
 	if appid != "" {
 		filter = kindReceipt + "." + appid + ".>"
@@ -103,8 +110,8 @@ func ReadReceipts(ctx context.Context, kv jetstream.KeyValue, appid string) ([]R
 }
 
 // Audited is what the audit has to know of all receipts.
-func Audited(ctx context.Context, kv jetstream.KeyValue) ([]audit.Erased, error) {
-	receipts, err := ReadReceipts(ctx, kv, "")
+func (l *Ledger) Audited(ctx context.Context) ([]audit.Erased, error) {
+	receipts, err := l.Receipts(ctx, "")
 	if err != nil {
 		return nil, err
 	}

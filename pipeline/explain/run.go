@@ -27,6 +27,11 @@ type Query struct {
 	Since time.Time // nothing stored earlier is looked at
 	Limit int       // how many events at most, the newest; 0 is 20
 
+	// Purged, if it is not nil, says whose dead letters a person has removed, and
+	// Erased about whom nothing is stored for events from up to some time.
+	Purged func(context.Context) ([]audit.Purged, error)
+	Erased func(appid, openid string, at time.Time) bool
+
 	// Progress, if it is not nil, is told now and then how many messages of a
 	// stream are read and how many there are.
 	Progress func(stream string, done, total uint64)
@@ -70,6 +75,11 @@ func Run(ctx context.Context, js jetstream.JetStream, q Query) (stories []Story,
 		if err := r.finish(ctx, t); err != nil {
 			return nil, false, err
 		}
+	}
+	if err := r.removed(ctx, all); err != nil {
+		return nil, false, err
+	}
+	for _, t := range all {
 		stories = append(stories, t.Story)
 	}
 	return stories, more || r.dropped, nil

@@ -37,6 +37,8 @@ const (
 	Waiting     Standing = "waiting"      // nobody has taken it yet
 	InHand      Standing = "in_hand"      // taken and not acknowledged, as far as the durable says
 	Unanswered  Standing = "unanswered"   // acknowledged, and no answer is there any more, or ever was
+	Purged      Standing = "purged"       // acknowledged, and a person has removed its dead letter
+	Erased      Standing = "erased"       // acknowledged, and the person is erased: nothing is stored
 	BeforeStart Standing = "before_start" // from before the durable was to begin
 	ForJob      Standing = "for_job"      // a job is to answer it, such as a backfill, and is not done
 	NotHeard    Standing = "not_heard"    // on a subject that no durable listens to

@@ -42,7 +42,14 @@ type Account struct {
 	DeadLetters map[events.Reason]uint64 `json:"dead_letters,omitzero"` // in the stream, by reason, "other" for a subject without one; nil: there is no stream
 	Quota       *Quota                   `json:"quota,omitempty"`
 	Jobs        []Job                    `json:"jobs,omitempty"` // bulk work that is not over, the oldest first
+	Erasures    *Erasures                `json:"erasures,omitempty"`
 	Notes       []string                 `json:"notes,omitempty"`
+}
+
+// Erasures are the people who are to be erased and are not yet.
+type Erasures struct {
+	Waiting int       `json:"waiting"`
+	Due     time.Time `json:"due"` // when the first is to go; one that has unsubscribed goes with the next pass behind that
 }
 
 // Job is bulk work, such as a replay.

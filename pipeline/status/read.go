@@ -11,16 +11,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 )
 
 // atOnce is how many accounts are read at the same time.
 const atOnce = 16
 
-// Read looks at the lanes; the board may be nil. The report's accounts are in
-// the order of the lanes. The error is the server's, if it does not answer.
-func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, lanes []Lane) (Report, error) {
+// Read looks at the lanes; the board and the ledger may be nil. The report's
+// accounts are in the order of the lanes. The error is the server's, if it does
+// not answer.
+func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, ledger *erase.Ledger, lanes []Lane) (Report, error) {
 	r := Report{At: time.Now().UTC(), Accounts: make([]Account, len(lanes))}
-	rd := reader{board: board, now: r.At, streams: make(map[string]jetstream.Stream)}
+	rd := reader{board: board, ledger: ledger, now: r.At, streams: make(map[string]jetstream.Stream)}
 	for i := range lanes {
 		names := []string{lanes[i].Stream}
 		for _, p := range append(slices.Clip(lanes[i].Records), lanes[i].Dead) {
@@ -58,6 +60,7 @@ func Read(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, la
 // reader is what the accounts of one reading share.
 type reader struct {
 	board   *pipeline.Board
+	ledger  *erase.Ledger
 	now     time.Time
 	streams map[string]jetstream.Stream // by name; nil: there is none
 }
@@ -90,6 +93,9 @@ func (r *reader) account(ctx context.Context, l *Lane) (Account, error) {
 		if !j.Over() {
 			a.Jobs = append(a.Jobs, Job{ID: j.ID, Kind: j.Kind, State: j.State, Done: j.Progress.Done, Total: j.Progress.Total, Note: j.Note})
 		}
+	}
+	if orders := r.ledger.Orders(l.AppID); len(orders) > 0 {
+		a.Erasures = &Erasures{Waiting: len(orders), Due: orders[0].Due.UTC()}
 	}
 	if a.Hint == "" {
 		a.Hint = hints[a.Phase]

@@ -79,7 +79,7 @@ func (w *world) read(lanes ...status.Lane) status.Report {
 		w.Fatal(err)
 	}
 	defer board.Close()
-	r, err := status.Read(w.Context(), w.js, board, lanes)
+	r, err := status.Read(w.Context(), w.js, board, nil, lanes)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestBoardsWord(t *testing.T) {
 func TestNothingIsThere(t *testing.T) {
 	t.Parallel()
 	js := eventstest.NewServer(t).JetStream()
-	r, err := status.Read(t.Context(), js, nil, []status.Lane{lane("wxa"), lane("wxb")})
+	r, err := status.Read(t.Context(), js, nil, nil, []status.Lane{lane("wxa"), lane("wxb")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,12 @@ func (d *doctor) count(v verdictWord) (n int) {
 func (d *doctor) print(s term.Screen) error {
 	var b strings.Builder
 	for _, c := range d.checks {
-		fmt.Fprintf(&b, "%-4s  %s: %s\n", c.Verdict, s.Bold(term.Clean(c.About)), term.Clean(c.Said))
+		lines := s.Wrap("      ", c.About+": "+c.Said)
+		if about, ok := strings.CutPrefix(strings.TrimLeft(lines[0], " "), term.Clean(c.About)+":"); ok {
+			lines[0] = s.Bold(term.Clean(c.About)) + ":" + about
+		}
+		lines[0] = fmt.Sprintf("%-4s  %s", c.Verdict, strings.TrimLeft(lines[0], " "))
+		b.WriteString(strings.Join(lines, "\n") + "\n")
 		if c.Fix != "" {
 			fmt.Fprintf(&b, "      %s\n", term.Clean(c.Fix))
 		}

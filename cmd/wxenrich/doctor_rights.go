@@ -15,11 +15,12 @@ type rights struct {
 	nc     *natsconn.Conn
 	prefix string // of JetStream's API
 	free   bool   // the server says that nothing is denied
+	creds  bool   // the user is one of an operator's, and not of the server's configuration
 	tried  map[string]bool
 }
 
 func newRights(nc *natsconn.Conn, js jetstream.JetStream) rights {
-	r := rights{nc: nc, prefix: "$JS.API.", free: nc.Unrestricted(), tried: make(map[string]bool)}
+	r := rights{nc: nc, prefix: "$JS.API.", free: nc.Unrestricted(), creds: nc.Opts.UserJWT != nil, tried: make(map[string]bool)}
 	if o := js.Options(); o.Domain != "" {
 		r.prefix = "$JS." + o.Domain + ".API."
 	} else if o.APIPrefix != "" {
@@ -69,9 +70,18 @@ func (d *doctor) may(v verdictWord, why string, m *nats.Msg) bool {
 	}
 	r.tried[m.Subject] = allowed
 	if !allowed && v != "" {
-		d.say(v, "permissions", fmt.Sprintf("publish to %s is denied: %s", m.Subject, why), "allow it to this user in the server's configuration")
+		d.say(v, "permissions", fmt.Sprintf("publish to %s is denied: %s", m.Subject, why), r.allow(m.Subject))
 	}
 	return allowed
+}
+
+// allow says how a subject is allowed to the user: by a command where users are
+// kept by nsc, as those with credentials are.
+func (r *rights) allow(subject string) string {
+	if r.creds {
+		return "nsc edit user --name USER --allow-pub '" + subject + "', and give the service the credentials that are new then"
+	}
+	return "add \"" + subject + "\" to this user's publish.allow in the server's configuration, and reload it: nats-server --signal reload"
 }
 
 // sumUpRights says what there was to be tried.

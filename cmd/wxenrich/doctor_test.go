@@ -291,7 +291,8 @@ func TestDoctorOfTheLeastPrivileges(t *testing.T) {
 		"$JS.API.CONSUMER.MSG.NEXT.WX_EVENTS." + durable, "$JS.ACK.WX_EVENTS." + durable + ".>",
 		"wx.profiles.>", "wx.dead.>", "$KV.WX_STATE.>", "$JS.API.DIRECT.GET.KV_WX_STATE.>", "$JS.API.CONSUMER.CREATE.KV_WX_STATE.>",
 		"$JS.API.CONSUMER.CREATE.WX_PROFILES.>", "$JS.API.CONSUMER.CREATE.WX_DEAD.>",
-		"$JS.API.CONSUMER.MSG.NEXT.WX_PROFILES.>", "$JS.API.CONSUMER.MSG.NEXT.WX_DEAD.>", "$JS.API.DIRECT.GET.WX_EVENTS"}
+		"$JS.API.CONSUMER.MSG.NEXT.WX_PROFILES.>", "$JS.API.CONSUMER.MSG.NEXT.WX_DEAD.>", "$JS.API.DIRECT.GET.WX_EVENTS",
+		"$JS.API.CONSUMER.CREATE.KV_WX_TOMBSTONES.>"}
 	users := func(allow map[string][]string) eventstest.Option {
 		return func(o *server.Options) {
 			for name, subjects := range allow {
@@ -333,10 +334,16 @@ func TestDoctorOfTheLeastPrivileges(t *testing.T) {
 	if strings.Contains(r.out, "denied") {
 		t.Error(r.out)
 	}
+	w.environ = append(w.environ, "WXENRICH_ERASE_UNSUBSCRIBED=true", "WXENRICH_INPUT_SUBJECT=wx.events.{appid}.subscribe,wx.events.{appid}.unsubscribe")
+	r = as("needed")
+	for _, subject := range []string{"$JS.API.STREAM.MSG.DELETE.WX_PROFILES", "$JS.API.STREAM.CREATE.KV_WX_TOMBSTONES", "$KV.WX_TOMBSTONES.doctor", "wx.erased." + testAppID} {
+		r.want(t, 1, "fail  permissions: publish to "+subject+" is denied: ", "")
+	}
+	w.environ = w.environ[:len(w.environ)-2]
 	for i, subject := range needed {
 		r := as(fmt.Sprint("without", i))
 		stem := strings.TrimRight(subject, "*>.")
-		if !strings.Contains(r.out, "permissions: publish to "+stem) {
+		if !strings.Contains(r.out, "permissions: publish to "+stem) || !strings.Contains(r.out, `      add "`+stem) {
 			t.Errorf("nothing is said of %s:\n%s", subject, r.out)
 		}
 	}

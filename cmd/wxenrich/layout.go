@@ -21,6 +21,8 @@ type layout struct {
 	born    map[string]time.Time // when each was made
 	drifts  []events.Drift
 	bucket  *jetstream.StreamConfig // nil when there is none
+
+	tombstones *jetstream.StreamConfig // the same of who is erased
 }
 
 // add notes a stream and how it differs from the configuration.
@@ -69,6 +71,9 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 		}
 		if l.bucket != nil {
 			all = append(all, plan.Bucket(cfg.State.Bucket, *l.bucket, input)...)
+		}
+		if l.tombstones != nil {
+			all = append(all, plan.Tombstones(cfg.Erase.Bucket, *l.tombstones, input)...)
 		}
 	}
 	return once(all), nil

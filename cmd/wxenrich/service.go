@@ -106,7 +106,8 @@ func (s *service) build(ctx context.Context, cfg *config.Config) error {
 	}
 	if cfg.Erase.Bucket != "" {
 		if s.erased, err = erase.Open(ctx, s.js, cfg.Erase.Bucket, s.log); err != nil {
-			return err // somebody may be erased who is not to come back
+			return failed("%w", err).
+				hint("somebody may be erased who is not to come back; \"wxenrich doctor\" says which right is missing")
 		}
 	}
 	found.server = s.consume.ConnectedServerVersion()

@@ -40,16 +40,31 @@ func Server(version string) []Finding {
 // Bucket checks the bucket in which replicas share marks and holds; c is the
 // configuration of its stream.
 func Bucket(name string, c, input jetstream.StreamConfig) []Finding {
+	const what = "holds, and how far events are answered"
+	return bucket(name, c, input, Info, what,
+		"what replicas tell each other is forgotten: a hold ends early, and after an outage all answers are read to find those of old events",
+		"nats kv del "+name+", and start again: it is made anew")
+}
+
+// Tombstones checks the bucket of who is erased in the same way. It may never
+// forget.
+func Tombstones(name string, c, input jetstream.StreamConfig) []Finding {
+	return bucket(name, c, input, Warn, "who is erased",
+		"who is erased is forgotten: a replay, a redrive or a delivery brings the person back",
+		"nats stream backup KV_"+name+" DIR, and restore it with file storage")
+}
+
+// bucket checks one. What it holds is what is lost, of weight if a server is.
+func bucket(name string, c, input jetstream.StreamConfig, weight Severity, what, aging, mend string) []Finding {
 	r := report{about: "bucket " + name, edit: "nats kv edit " + name}
 	if c.MaxAge > 0 {
-		r.add(Warn, "ttl", c.MaxAge, "none", "--ttl 0s",
-			"what replicas tell each other is forgotten: a hold ends early, and after an outage all answers are read to find those of old events")
+		r.add(Warn, "ttl", c.MaxAge, "none", "--ttl 0s", aging)
 	}
 	if c.Storage == jetstream.MemoryStorage {
-		r.note(Warn, "storage", c.Storage, jetstream.FileStorage, "nats kv del "+name+", and start again: it is made anew", "a restart of its server forgets holds, and how far events are answered")
+		r.note(Warn, "storage", c.Storage, jetstream.FileStorage, mend, "a restart of its server forgets "+what)
 	}
 	if c.Replicas < input.Replicas {
-		r.add(Info, "num_replicas", c.Replicas, input.Replicas, fmt.Sprintf("--replicas %d", input.Replicas), "the loss of one server loses holds, and how far events are answered")
+		r.add(weight, "num_replicas", c.Replicas, input.Replicas, fmt.Sprintf("--replicas %d", input.Replicas), "the loss of one server loses "+what)
 	}
 	return r.all
 }

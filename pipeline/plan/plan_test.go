@@ -217,6 +217,25 @@ func TestServerAcceptsTheCases(t *testing.T) {
 	}
 }
 
+// Who is erased may never be forgotten.
+func TestTombstones(t *testing.T) {
+	t.Parallel()
+	c := jetstream.StreamConfig{Replicas: 1, MaxAge: time.Hour, Storage: jetstream.MemoryStorage}
+	var said []string
+	for _, f := range Tombstones("T", c, jetstream.StreamConfig{Replicas: 3}) {
+		if f.Severity != Warn || f.Fix == "" {
+			t.Errorf("%+v", f)
+		}
+		said = append(said, f.Field)
+	}
+	if d := cmp.Diff([]string{"ttl", "storage", "num_replicas"}, said); d != "" {
+		t.Error(d)
+	}
+	if got := Tombstones("T", jetstream.StreamConfig{Replicas: 3}, jetstream.StreamConfig{Replicas: 3}); got != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A shell must not read a wildcard.
 func TestFilterIsQuoted(t *testing.T) {
 	t.Parallel()

@@ -46,10 +46,11 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 			equation = append(equation, grouped(n)+" "+t.name)
 		}
 	}
-	header := []string{"account", "in"}
+	header, less := []string{"account", "in"}, []string{"in"}
 	for _, t := range terms {
-		header = append(header, t.name)
+		header, less = append(header, t.name), append(less, t.name)
 	}
+	less = less[:len(less)-1] // missing is what it is about; the equation has the others
 	header = append(header, "doubled")
 	rows := make([][]string, len(r.Lanes))
 	for i := range r.Lanes {
@@ -67,19 +68,23 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 		}
 		rows[i] = append(rows[i], grouped(b.Doubled))
 	}
-	if err := screen.Table(header, rows); err != nil {
+	if err := screen.Table(header, rows, less...); err != nil {
 		return err
 	}
 	if err := printFindings(screen, r, f); err != nil {
 		return err
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintln(screen, "note:", term.Clean(n))
+		if err := screen.Text("", "note: "+n); err != nil {
+			return err
+		}
 	}
 	if f.doubles {
 		p := sum.Repeats
-		fmt.Fprintf(screen, "repeats: %s by the producer, %s by replays, %s by redrives, %s by us\n",
-			grouped(p.Producer), grouped(p.Replay), grouped(p.Redrive), grouped(p.Us))
+		if err := screen.Text("", fmt.Sprintf("repeats: %s by the producer, %s by replays, %s by redrives, %s by us",
+			grouped(p.Producer), grouped(p.Replay), grouped(p.Redrive), grouped(p.Us))); err != nil {
+			return err
+		}
 	}
 	if sum.In == 0 {
 		return nil
@@ -99,8 +104,7 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	if r.Lanes[0].Output != "" {
 		what = "events, each once for every output,"
 	}
-	_, err := fmt.Fprintf(screen, "%s %s = %s: %s\n", grouped(sum.In), what, sides, holds)
-	return err
+	return screen.Text("", fmt.Sprintf("%s %s = %s: %s", grouped(sum.In), what, sides, holds))
 }
 
 func printFindings(screen term.Screen, r *audit.Report, f auditFlags) error {
@@ -122,7 +126,7 @@ func printFindings(screen term.Screen, r *audit.Report, f auditFlags) error {
 		rows = append(rows, row)
 	}
 	fmt.Fprintln(screen)
-	if err := screen.Table(header, rows); err != nil {
+	if err := screen.Table(header, rows, "account", "stream", "stored"); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(screen)

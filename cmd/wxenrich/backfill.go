@@ -173,6 +173,6 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
 		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", fmt.Sprintf("about %s, if live traffic leaves room", age(new(takes.Seconds())))},
+		{"time", takesText(takes)},
 	})
 }

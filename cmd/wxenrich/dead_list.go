@@ -77,7 +77,7 @@ func printGroups(screen term.Screen, groups []dead.Group, now time.Time) error {
 		g := &groups[i]
 		rows[i] = []string{g.AppID, string(g.Reason), codeCell(g.Code), grouped(g.Count), ageAt(now, g.Oldest), ageAt(now, g.Newest), dead.Meaning(g.Reason)}
 	}
-	return screen.Table([]string{"account", "reason", "errcode", "count", "oldest", "newest", "meaning"}, rows)
+	return screen.Table([]string{"account", "reason", "errcode", "count", "oldest", "newest", "meaning"}, rows, "meaning", "newest", "account", "errcode")
 }
 
 // listEach prints letters as they are read: there may be many.

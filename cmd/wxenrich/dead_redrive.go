@@ -92,10 +92,15 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 				return err
 			}
 			if f.dryRun {
-				return found.print(a, f.follow.json)
+				if err := found.print(a, f.follow.json); err != nil {
+					return err
+				}
 			}
-			if found.Again == 0 {
+			switch {
+			case found.Again == 0:
 				return nothing("none of the %s letters can be tried again", grouped(found.Letters))
+			case f.dryRun:
+				return nil
 			}
 			j, err := f.job(ctx, o, m, account, found)
 			if err != nil {
@@ -186,15 +191,17 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 		return json.NewEncoder(a.out).Encode(r)
 	}
 	screen := term.Of(a.out, a.getenv)
-	if err := printGroups(screen, r.Groups, time.Now()); err != nil {
-		return err
+	if len(r.Groups) > 0 {
+		if err := printGroups(screen, r.Groups, time.Now()); err != nil {
+			return err
+		}
 	}
 	return screen.Pairs([][2]string{
 		{"would redrive", grouped(r.Again) + " dead letters"},
 		{"left as they are", orNothing(int64(r.Left))},
 		{"die again at once", orNothing(int64(r.Dying))},
-		{"openids", grouped(uint64(r.OpenIDs))},
-		{"API calls", grouped(uint64(r.Calls)) + ", if none fails"},
+		{"openids", orNothing(int64(r.OpenIDs))},
+		{"API calls", callsText(int64(r.Calls))},
 	})
 }
 
@@ -249,5 +256,5 @@ func (f *deadRedriveFlags) redrive(ctx context.Context, o *office, m *morgue, j 
 		}
 		rows = append(rows, []string{fmt.Sprint(x.Letter), x.EventID, strings.ReplaceAll(x.Result, "_", " "), where, strings.TrimSpace(string(x.Reason) + " " + x.Code)})
 	}
-	return term.Of(m.app.out, m.app.getenv).Table([]string{"letter", "event", "became", "where", "why"}, slices.Clip(rows))
+	return term.Of(m.app.out, m.app.getenv).Table([]string{"letter", "event", "became", "where", "why"}, slices.Clip(rows), "event")
 }

@@ -32,7 +32,7 @@ func newDemoCommand(a *app) *cobra.Command {
 	f := demoFlags{}
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch profiles come out: server, simulated WeChat and traffic in one process",
+		Short: "Watch profiles come out: server, WeChat and traffic in one process",
 		Long: `Demo runs the real service against a NATS server of its own and a simulated
 WeChat, with traffic in every form that events may have, some of it broken. What
 WeChat itself sends is pushed in safe mode through the gateway. It needs nothing

@@ -112,15 +112,12 @@ func (f *eraseFlags) run(ctx context.Context, a *app) error {
 			accounts = append(accounts, &cfg.Accounts[i])
 		}
 	}
-	nc, err := a.dialNATS(ctx, f.nats, cfg, "erase")
+	nc, js, err := a.dialStreams(ctx, f.nats, cfg, "erase")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	e := eraser{eraseFlags: f, app: a, cfg: cfg}
-	if e.js, err = nc.JetStream(); err != nil {
-		return err
-	}
+	e := eraser{eraseFlags: f, app: a, cfg: cfg, js: js}
 	if e.ledger, err = erase.Open(ctx, e.js, cfg.Erase.Bucket, nil); err != nil {
 		return nc.Explain(err)
 	}
@@ -307,7 +304,7 @@ func (e *eraser) print(ctx context.Context, part *erasing, r *erase.Report) erro
 	}
 	if len(rows) == 0 {
 		fmt.Fprintf(screen, "the streams of %s hold nothing about the person\n", r.AppID)
-	} else if err := screen.Table([]string{"account", "stream", "what", "found", "removed", "left because"}, rows); err != nil {
+	} else if err := screen.Table([]string{"account", "stream", "what", "found", "removed", "left because"}, rows, "account"); err != nil {
 		return err
 	}
 	if r.Notices > 0 {
@@ -315,8 +312,8 @@ func (e *eraser) print(ctx context.Context, part *erasing, r *erase.Report) erro
 	}
 	fmt.Fprintln(screen, "not reached:")
 	for _, n := range slices.Compact(r.Notes) {
-		for _, line := range screen.Wrap("  ", n) {
-			fmt.Fprintln(screen, line)
+		if err := screen.Text("  ", n); err != nil {
+			return err
 		}
 	}
 	return nil

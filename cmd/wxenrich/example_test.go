@@ -20,7 +20,7 @@ var endless = map[string]string{
 	"wxenrich simulate":                   "wxsimulated: 10000 followers",
 	"wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb --followers 1000000 --latency 60ms/150ms": "wxb: 1000000 followers",
 	"wxenrich simulate --listen 127.0.0.1:0 --bad 2 --fault code=-1,probability=0.05":                         "refused",
-	"wxenrich simulate --listen 127.0.0.1:0 --push http://127.0.0.1:8080/wechat --push-rate 5":                "WX_SIM_PUSH_KEY",
+	"wxenrich simulate --listen 127.0.0.1:0 --push-rate 5 --push http://127.0.0.1:8080/wechat":                "WX_SIM_PUSH_KEY",
 }
 
 // TestExamples runs every example of every --help as it stands there, but for
@@ -47,8 +47,8 @@ func TestExamples(t *testing.T) {
 	w.environ = []string{"WX_SECRET=" + testSecret}
 
 	each(newRoot(&app{}), func(c *cobra.Command) {
-		for example := range strings.SplitSeq(c.Example, "\n") {
-			example = strings.TrimSpace(example)
+		for example := range strings.SplitSeq(strings.ReplaceAll(c.Example, "\\\n", " "), "\n") {
+			example = strings.Join(strings.Fields(example), " ")
 			if example == "" || ownTest[c.Name()] {
 				continue
 			}

@@ -40,7 +40,8 @@ It runs beside "wxenrich run", on the same configuration or another, behind a
 proxy that ends TLS or with gateway.tls_cert; it needs no AppSecret. SIGTERM or Ctrl-C ends it when
 the pushes that have come are answered.`,
 		Example: `  wxenrich gateway --config wxenrich.yaml
-  WXENRICH_ACCOUNTS_0_PUSH_TOKEN_FILE=/run/secrets/wx-push-token wxenrich gateway`,
+  WXENRICH_ACCOUNTS_0_PUSH_TOKEN_FILE=/run/secrets/wx-push-token \
+    wxenrich gateway`,
 		Args: arguments(cobra.NoArgs),
 	}
 	flags := natsFlags(c)

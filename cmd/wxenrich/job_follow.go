@@ -41,15 +41,11 @@ func (a *app) withJobs(ctx context.Context, flags *natsconn.Settings, name strin
 	if err != nil {
 		return err
 	}
-	nc, err := a.dialNATS(ctx, flags, cfg, name)
+	nc, js, err := a.dialStreams(ctx, flags, cfg, name)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
-	if err != nil {
-		return err
-	}
 	board, err := openBoard(ctx, js, cfg, log)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return failed("there is no bucket %s at this server", cfg.State.Bucket).
@@ -180,6 +176,9 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	}
 	switch j.State {
 	case job.Done:
+		if p := j.Progress; j.Kind == job.Replay && p.Skipped > 0 && p.Records+p.Dead+p.Repeats == 0 {
+			return nothing("nothing in the range is what was asked for")
+		}
 		return nil
 	case job.Failed:
 		return failed("%s has failed: %s", j.ID, j.Note).hint("once that is mended: wxenrich %s resume %s", commandOf(j.Kind), j.ID)
@@ -215,34 +214,53 @@ func resultText(j *job.Job) string {
 	return strings.Join(append(parts, grouped(uint64(p.Calls))+" API calls", age(new(p.Active.Seconds()))), ", ")
 }
 
-// barWidth is of a progress bar on a terminal, in columns.
-const barWidth = 24
+// Of a progress bar, in columns: it takes what the numbers beside it leave, and
+// is not there where that is too little.
+const (
+	barLeast, barMost = 8, 24
+	besideBar         = 54
+)
 
 // progressText is one line about a job that goes on.
 func progressText(j *job.Job, perSecond float64, screen term.Screen) string {
+	if !screen.TTY {
+		return j.ID + ": " + doneText(j, perSecond) + waitText(j)
+	}
+	bar := ""
+	if room := min(screen.Width-besideBar, barMost); room >= barLeast {
+		full := int(share(j) * float64(room))
+		bar = "[" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "] "
+	}
+	return bar + doneText(j, perSecond) + waitText(j)
+}
+
+// share is how much of a job is behind it, up to 1.
+func share(j *job.Job) float64 {
+	if j.Progress.Total == 0 {
+		return 0
+	}
+	return float64(j.Progress.Done) / float64(j.Progress.Total)
+}
+
+// doneText is how far a job is, and how fast.
+func doneText(j *job.Job, perSecond float64) string {
 	p := j.Progress
-	share := 0.0
-	if p.Total > 0 {
-		share = float64(p.Done) / float64(p.Total)
-	}
-	var b strings.Builder
-	if screen.TTY {
-		full := int(share * barWidth)
-		b.WriteString("[" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "] ")
-	} else {
-		b.WriteString(j.ID + ": ")
-	}
-	fmt.Fprintf(&b, "%.0f%%, %s of %s", 100*share, grouped(uint64(p.Done)), grouped(uint64(p.Total)))
+	s := fmt.Sprintf("%d%%, %s of %s", int(100*share(j)), grouped(uint64(p.Done)), grouped(uint64(p.Total)))
 	if perSecond >= 0.5 {
-		fmt.Fprintf(&b, ", %s/s, %s left", grouped(uint64(perSecond+0.5)), age(new(float64(p.Total-p.Done)/perSecond)))
+		s += fmt.Sprintf(", %s/s, %s left", grouped(uint64(perSecond+0.5)), age(new(float64(p.Total-p.Done)/perSecond)))
 	}
+	return s
+}
+
+// waitText is why it waits, if it does.
+func waitText(j *job.Job) string {
 	switch {
 	case j.Note != "":
-		b.WriteString("; " + term.Clean(j.Note))
-	case j.Holder == "":
-		b.WriteString("; waits for a replica")
+		return "; " + term.Clean(j.Note)
+	case j.Holder == "" && j.Waiting():
+		return "; waits for a replica"
 	}
-	return b.String()
+	return ""
 }
 
 // speed is how fast a job goes, over its latest reports.

@@ -88,12 +88,12 @@ func (a *app) listJobs(jobs []job.Job, asJSON bool) error {
 	var rows [][]string
 	for _, j := range jobs {
 		p := j.Progress
-		share := unknownCell
+		done := unknownCell
 		if p.Total > 0 {
-			share = fmt.Sprintf("%d%%", 100*p.Done/p.Total)
+			done = fmt.Sprintf("%d%%", int(100*share(&j)))
 		}
 		rows = append(rows, []string{
-			j.ID, j.AppID, string(j.State), share, grouped(uint64(p.Done)), grouped(uint64(p.Total)), grouped(uint64(p.Calls)),
+			j.ID, j.AppID, string(j.State), done, grouped(uint64(p.Done)), grouped(uint64(p.Total)), grouped(uint64(p.Calls)),
 			age(new(time.Since(j.Created).Seconds())), j.By, j.Note,
 		})
 	}
@@ -101,7 +101,8 @@ func (a *app) listJobs(jobs []job.Job, asJSON bool) error {
 		fmt.Fprintln(a.err, "there are none")
 		return nil
 	}
-	return term.Of(a.out, a.getenv).Table([]string{"job", "account", "state", "done", "messages", "of", "calls", "age", "by", "note"}, rows)
+	return term.Of(a.out, a.getenv).Table([]string{"job", "account", "state", "done", "messages", "of", "calls", "age", "by", "note"}, rows,
+		"by", "calls", "of", "messages", "account", "age")
 }
 
 // newJobCommand is a command about one job.
@@ -144,7 +145,6 @@ func newJobShowCommand(a *app, kind job.Kind) *cobra.Command {
 }
 
 func (a *app) showJob(j *job.Job) error {
-	p := j.Progress
 	stamp := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -156,18 +156,25 @@ func (a *app) showJob(j *job.Job) error {
 		{"account", j.AppID},
 		{"state", string(j.State)},
 		{"why", j.Note},
-		{"replica", j.Holder},
+		{"replica", replicaText(j)},
 		{"range", rangeText(j)},
 		{"subjects", strings.Join(j.Range.Subjects, " ")},
 		{"asked for", j.Spec.Asked},
-		{"done", progressText(j, 0, term.Screen{})},
+		{"done", doneText(j, 0)},
 		{"so far", resultText(j)},
 		{"asked by", j.By},
 		{"at", stamp(j.Created)},
 		{"begun", stamp(j.Started)},
 		{"ended", stamp(j.Ended)},
-		{"work at it", p.Active.Round(time.Second).String()},
 	})
+}
+
+// replicaText is who does a job.
+func replicaText(j *job.Job) string {
+	if j.Holder == "" && j.Waiting() {
+		return "none yet"
+	}
+	return j.Holder
 }
 
 // rangeText is what a job reads; empty while that is not known.

@@ -33,7 +33,8 @@ its openids, each is asked for alone, to say which. What cannot be an openid is
 reported and costs no call. Exit code 3 when nobody was found.`,
 		Example: `  wxenrich lookup oABCDEFGHIJKLMNOPQRSTUVWXYZ0
   wxenrich lookup --appid wx0123456789abcdef --json oABCDEFGHIJKLMNOPQRSTUVWXYZ0
-  wxenrich lookup --appid wx0123456789abcdef --secret-env WX_SECRET --api http://127.0.0.1:8080 oABCDEFGHIJKLMNOPQRSTUVWXYZ0`,
+  wxenrich lookup --appid wx0123456789abcdef --secret-env WX_SECRET \
+    --api http://127.0.0.1:8080 oABCDEFGHIJKLMNOPQRSTUVWXYZ0`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return lookup(c.Context(), a, l, args)

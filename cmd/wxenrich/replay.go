@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/user"
 	"slices"
@@ -43,10 +44,12 @@ func newReplayCommand(a *app) *cobra.Command {
 		Short: "Answer a range of the input again, as a generation of its own",
 		Long: `Replay has the running replicas look up the events of a range again and publish
 a record for each, as new messages: they carry the replay's id in Wx-Replay and
-at the end of Nats-Msg-Id. WeChat knows only how people stand today. With --from records it reads stored
-records instead of events and encodes them anew, without any call: for another
-subject, another format, a newer schema. They say what they said; sequences and
-times are then those of the output stream, and records of replays are left out.
+at the end of Nats-Msg-Id. WeChat knows only how people stand today.
+
+With --from records it reads stored records instead of events and encodes them
+anew, without any call: for another subject, another format, a newer schema. They
+say what they said; sequences and times are then those of the output stream, and
+records of replays are left out.
 
 The range is fixed when the replay begins, so it ends. It is a job: the replicas
 do it, beside live traffic and below it, inside quota.bulk_share; this machine
@@ -55,10 +58,11 @@ left alone. --dry-run says what it would take and begins nothing.
 
 Ctrl-C pauses it. The same command again, or "wxenrich replay resume ID", goes on
 where it was; so does a replica after a crash, and nothing is answered twice.
-Exit code 3 when there is no event in the range.`,
+Exit code 3 when there is no event in the range, or none that is asked for.`,
 		Example: `  wxenrich replay --since yesterday --until today --dry-run
   wxenrich replay --since 2h --detach
-  wxenrich replay --from records --since 2d --format json --output-subject wx.json.{appid} --detach
+  wxenrich replay --from records --since 2d --format json --detach \
+    --output-subject wx.json.{appid}
   wxenrich replay --from-seq 1 --to-seq 10 --type subscribe --rate 50 --detach`,
 	}
 	group(c)
@@ -159,7 +163,7 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 	j.Range.Subjects = subjects
 	total, err := pipeline.CountRange(ctx, o.js, j.Range)
 	if err == nil && total == 0 {
-		return j, nothing("there is no event in the range")
+		return j, strange(o.cfg, f.appid, nothing("there is no event in the range"))
 	}
 	j.Progress.Total = int64(total)
 	return j, err
@@ -253,10 +257,10 @@ func (o *office) checkOutput(ctx context.Context, account *config.Account, subje
 	}
 	filter := subjectFilter(subject, "{appid}", account.AppID)
 	_, err := o.js.StreamNameBySubject(ctx, filter)
-	if err != nil {
-		return missingStream(err, "no stream listens to "+filter, "WX_REPLAYED", []string{filter})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return failed("no stream listens to %s", filter).hint("nats stream add WX_REPLAYED --subjects %q --defaults", filter)
 	}
-	return nil
+	return err
 }
 
 // printJSON prints one object for scripts.

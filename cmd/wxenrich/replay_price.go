@@ -61,10 +61,10 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"messages", grouped(uint64(p.Messages))},
 		{"left out", orNothing(p.Skipped)},
 		{"without a call", orNothing(p.Free)},
-		{"openids", grouped(uint64(p.OpenIDs))},
-		{"API calls", fmt.Sprintf("%s, if none fails", grouped(uint64(p.Calls)))},
+		{"openids", orNothing(p.OpenIDs)},
+		{"API calls", callsText(p.Calls)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", fmt.Sprintf("about %s, if live traffic leaves room", age(new(takes.Seconds())))},
+		{"time", takesText(takes)},
 	}
 	return term.Of(a.out, a.getenv).Pairs(pairs)
 }
@@ -76,8 +76,29 @@ func orNothing(n int64) string {
 	return grouped(uint64(n))
 }
 
-// quotaText says what a price is in terms of the day's quota.
+// callsText is how many calls something takes.
+func callsText(n int64) string {
+	if n == 0 {
+		return "none"
+	}
+	return grouped(uint64(n)) + ", if none fails"
+}
+
+// takesText is how long it takes, about.
+func takesText(d time.Duration) string {
+	const room = ", if live traffic leaves room"
+	if d < time.Second {
+		return "less than a second" + room
+	}
+	return "about " + age(new(d.Seconds())) + room
+}
+
+// quotaText says what a price is in terms of the day's quota; empty if it costs
+// nothing.
 func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string {
+	if p.Calls == 0 {
+		return ""
+	}
 	if q.Limit == 0 {
 		return "nobody has said yet what a day has; bulk work may spend " + config.Share(lane.BulkShare).String() + " of it"
 	}
@@ -89,7 +110,7 @@ func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string 
 	switch days := p.Days(lane, q); {
 	case days > 1:
 		return text + fmt.Sprintf("; %d days, at %s of each", days, config.Share(lane.BulkShare))
-	case days == 0 && p.Cost(q) > 0:
+	case days == 0:
 		return text + "; quota.bulk_share is 0%: it would never begin"
 	}
 	return text

@@ -133,16 +133,18 @@ func TestReplay(t *testing.T) {
 	if got := w.replays(t, "ELSEWHERE"); len(got) != 1 {
 		t.Errorf("records elsewhere: %v", got)
 	}
+	w.run(t, "", "replay", "--from-seq", "1", "--openid", w.account.OpenID(999)).want(t, exitNotFound, "is done: 0 records", "nothing in the range is what was asked for")
 	// Records once more, in JSON.
 	calls := w.account.Stats().Calls["user/info/batchget"]
 	w.run(t, "", "replay", "--from", "letters", "--since", "1h").want(t, exitUsage, "", "want events or records")
-	w.run(t, "", "replay", "--from", "records", "--since", "1h", "--dry-run").want(t, 0, "0, if none fails", "")
-	r = w.run(t, "", "replay", "--from", "records", "--from-seq", "1", "--format", "json", "--output-subject", "elsewhere.json.{appid}")
+	w.run(t, "", "replay", "--from", "records", "--since", "1h", "--dry-run").want(t, 0, "API calls  none\n", "")
+	r = w.run(t, "", "replay", "--from", "records", "--from-seq", "1", "--format", "json", "--output-subject", "elsewhere.json.{appid}.{openid}")
 	r.want(t, 0, grouped(n)+" records, "+grouped(n)+" left out, 0 API calls", "")
 	if again := w.account.Stats().Calls["user/info/batchget"]; again != calls {
 		t.Errorf("%d calls for records", again-calls)
 	}
-	was, is := w.first(t, "WX_PROFILES", "wx.profiles."+testAppID), w.first(t, "ELSEWHERE", "elsewhere.json."+testAppID)
+	was := w.first(t, "WX_PROFILES", "wx.profiles."+testAppID)
+	is := w.first(t, "ELSEWHERE", "elsewhere.json."+testAppID+"."+was.Event.OpenID)
 	if !is.FetchedAt.Equal(was.FetchedAt) || is.Source != was.Source || is.Event.ID != was.Event.ID || is.Event.Source != was.Event.Source || is.Replay == "" {
 		t.Errorf("a record was\n%+v\nand is\n%+v", was, is)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/suggest"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 )
 
 // execute runs one command line and returns its exit code.
@@ -27,7 +28,7 @@ for the followers' profiles with the fewest calls, and puts one record for each
 event on another stream.
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 nothing to do
-or not found, 130 interrupted.`,
+or not found, 4 an audit has found events missing or doubled, 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -35,6 +36,7 @@ or not found, 130 interrupted.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
+	foldHelp(root, term.Of(a.out, a.getenv))
 	a.flags(root.PersistentFlags())
 	register(root, "log-level", "debug", "info", "warn", "error")
 	register(root, "log-format", "text", "json")

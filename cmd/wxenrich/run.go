@@ -33,10 +33,11 @@ nats.store_dir: a whole deployment on one machine.
 With --limit it answers so many events and ends. Together with a durable and
 an output of its own that is a shadow run, beside the service and unseen by it.`,
 		Example: `  wxenrich run --config wxenrich.yaml
-  WXENRICH_INPUT_DURABLE=shadow-{appid} WXENRICH_INPUT_START=all WXENRICH_HTTP_LISTEN= \
+  WXENRICH_INPUT_DURABLE=shadow-{appid} WXENRICH_INPUT_START=all \
     WXENRICH_OUTPUT_STREAM=WX_SHADOW WXENRICH_OUTPUT_SUBJECT=wx.shadow.{appid} \
-    WXENRICH_DEAD_STREAM=WX_SHADOW_DEAD WXENRICH_DEAD_SUBJECT=wx.shadowdead.{appid}.{reason} \
-    wxenrich run --limit 100`,
+    WXENRICH_DEAD_STREAM=WX_SHADOW_DEAD \
+    WXENRICH_DEAD_SUBJECT=wx.shadowdead.{appid}.{reason} \
+    WXENRICH_HTTP_LISTEN= wxenrich run --limit 100`,
 		Args: arguments(cobra.NoArgs),
 	}
 	flags := natsFlags(c)

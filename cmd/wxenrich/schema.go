@@ -66,7 +66,7 @@ func newSchemaJSONCommand(a *app) *cobra.Command {
 func newSchemaAsyncAPICommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "asyncapi",
-		Short: "Print the AsyncAPI 3 document: subjects, headers, encodings, streams",
+		Short: "Print the AsyncAPI 3 document: subjects, headers, encodings",
 		Long: `Prints the AsyncAPI 3 document, as JSON: the channels with their subjects and
 streams, each form of a message with its headers, and what acknowledging and
 repeating mean.`,

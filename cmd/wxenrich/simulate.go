@@ -47,12 +47,15 @@ push keys, and verifies the address first, as the console does.
 
 A fault is JSON as for POST /_sim/fault, or its keys with commas between:
   code=-1,probability=0.05                      5 % of all calls: system busy
-  endpoint=user/info/batchget,nth=3,reset       the third batchget: connection reset
+  endpoint=user/info/batchget,nth=3,reset       the third batchget: a reset
   latency=2s/9s,times=10                        ten calls are slow (median/p99)`,
 		Example: `  wxenrich simulate
-  wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb --followers 1000000 --latency 60ms/150ms
-  wxenrich simulate --listen 127.0.0.1:0 --bad 2 --fault code=-1,probability=0.05
-  wxenrich simulate --listen 127.0.0.1:0 --push http://127.0.0.1:8080/wechat --push-rate 5`,
+  wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb \
+    --followers 1000000 --latency 60ms/150ms
+  wxenrich simulate --listen 127.0.0.1:0 --bad 2 \
+    --fault code=-1,probability=0.05
+  wxenrich simulate --listen 127.0.0.1:0 --push-rate 5 \
+    --push http://127.0.0.1:8080/wechat`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return simulate(c.Context(), a, s) },
 	}

@@ -15,48 +15,47 @@ import (
 type statusColumn struct {
 	name string
 	cell func(*status.Account) string
-	wide bool // left out on a narrow terminal
 }
 
 var statusColumns = []statusColumn{
-	{"account", func(a *status.Account) string { return a.AppID }, false},
-	{"phase", func(a *status.Account) string { return string(a.Phase) }, false},
-	{"lag", ofDurable(func(d *status.Durable) string { return grouped(d.Lag) }), false},
-	{"in hand", ofDurable(func(d *status.Durable) string { return grouped(uint64(d.InHand)) }), false},
-	{"oldest", ofDurable(func(d *status.Durable) string { return age(d.OldestAge) }), false},
-	{"per s", ofDurable(perSecond), false},
-	{"redelivered", ofDurable(func(d *status.Durable) string { return grouped(uint64(d.Redelivered)) }), true},
+	{"account", func(a *status.Account) string { return a.AppID }},
+	{"phase", func(a *status.Account) string { return string(a.Phase) }},
+	{"lag", ofDurable(func(d *status.Durable) string { return grouped(d.Lag) })},
+	{"in hand", ofDurable(func(d *status.Durable) string { return grouped(uint64(d.InHand)) })},
+	{"oldest", ofDurable(func(d *status.Durable) string { return age(d.OldestAge) })},
+	{"per s", ofDurable(perSecond)},
+	{"redelivered", ofDurable(func(d *status.Durable) string { return grouped(uint64(d.Redelivered)) })},
 	{"records", func(a *status.Account) string {
 		if a.Records == nil {
 			return unknownCell
 		}
 		return grouped(*a.Records)
-	}, true},
-	{"dead", deadSum, false},
-	{"of which", deadByReason, true},
-	{"quota", ofQuota(percentUsed), false},
+	}},
+	{"dead", deadSum},
+	{"of which", deadByReason},
+	{"quota", ofQuota(percentUsed)},
 	{"fill", ofQuota(func(q *status.Quota) string {
 		if q.Fill == nil {
 			return unknownCell
 		}
 		return fmt.Sprintf("%.1f", *q.Fill)
-	}), true},
-	{"used", ofQuota(func(q *status.Quota) string { return grouped(uint64(q.Used)) }), true},
-	{"left", ofQuota(func(q *status.Quota) string { return orUnknown(q.Left) }), true},
-	{"by midnight", ofQuota(func(q *status.Quota) string { return orUnknown(q.Expected) }), true},
+	})},
+	{"used", ofQuota(func(q *status.Quota) string { return grouped(uint64(q.Used)) })},
+	{"left", ofQuota(func(q *status.Quota) string { return orUnknown(q.Left) })},
+	{"by midnight", ofQuota(func(q *status.Quota) string { return orUnknown(q.Expected) })},
 	{"mark", func(a *status.Account) string {
 		if a.Mark == nil {
 			return unknownCell
 		}
 		return grouped(a.Mark.May)
-	}, true},
+	}},
 }
 
 // unknownCell stands for what nobody can say.
 const unknownCell = "-"
 
-// enoughColumns is the width of a terminal that takes the whole table.
-const enoughColumns = 160
+// statusLess are the columns that a narrow terminal does without, the first first.
+var statusLess = []string{"mark", "by midnight", "left", "used", "of which", "records", "redelivered", "fill", "per s", "in hand", "quota", "dead", "oldest"}
 
 // statusLines is the table, an account in a row and below it what to do, and
 // the notes.
@@ -64,9 +63,6 @@ func statusLines(screen term.Screen, r *status.Report) []string {
 	var header []string
 	rows := make([][]string, len(r.Accounts))
 	for _, c := range statusColumns {
-		if c.wide && screen.TTY && screen.Width < enoughColumns {
-			continue
-		}
 		header = append(header, c.name)
 		for i := range r.Accounts {
 			rows[i] = append(rows[i], c.cell(&r.Accounts[i]))
@@ -75,7 +71,7 @@ func statusLines(screen term.Screen, r *status.Report) []string {
 	var b strings.Builder
 	table := screen
 	table.Writer = &b
-	_ = table.Table(header, rows) // a strings.Builder takes everything
+	_ = table.Table(header, rows, statusLess...) // a strings.Builder takes everything
 	printed := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
 	lines := printed[:1]
 	for i := range r.Accounts {
@@ -113,6 +109,13 @@ func accountTexts(a *status.Account) []string {
 	}
 	for i := range a.Jobs {
 		out = append(out, jobText(&a.Jobs[i]))
+	}
+	if e := a.Erasures; e != nil {
+		people := "1 person is"
+		if e.Waiting > 1 {
+			people = grouped(uint64(e.Waiting)) + " people are"
+		}
+		out = append(out, people+" to be erased, the first not before "+e.Due.Format(time.RFC3339))
 	}
 	return append(out, a.Notes...)
 }

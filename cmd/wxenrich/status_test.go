@@ -35,7 +35,7 @@ func fixedReport() *status.Report {
 		{AppID: "wx0123456789abcde2", Phase: status.Held, Hint: "get the permission", Durable: &status.Durable{Lag: 20, OldestAge: f(61)}, DeadLetters: letters,
 			Holds: []status.Hold{{Reason: "operator", Code: 48001, RID: "5f1e-01", Detail: "api unauthorized\x1b[2J", By: "host-abc",
 				Hint: "get the permission 用户管理 for this account in the console (设置与开发), or ask whoever owns it", Since: at.Add(-time.Hour), NextTry: at.Add(10 * time.Minute)}}},
-		{AppID: "wx0123456789abcde3", Phase: status.Idle, Durable: &status.Durable{Pulls: 1, Rate: f(0.5)}, DeadLetters: letters, Records: u(0),
+		{AppID: "wx0123456789abcde3", Phase: status.Idle, Durable: &status.Durable{Pulls: 1, Rate: f(0.5)}, DeadLetters: letters, Records: u(0), Erasures: &status.Erasures{Waiting: 3, Due: at.Add(2 * time.Hour)},
 			Holds: []status.Hold{{Reason: "address", Code: 40164, By: "host-def", Hint: "whitelist the address", Since: at.Add(-time.Hour), Replica: true}},
 			Quota: &status.Quota{Used: 12, Unit: "unknown", Reset: midnight, Expected: n(24)}},
 		{AppID: "wx0123456789abcde4", Phase: status.Unattended, Hint: "start it", Durable: &status.Durable{Lag: 1, OldestAge: f(0.2)},
@@ -48,6 +48,7 @@ func TestStatusTables(t *testing.T) {
 	t.Parallel()
 	for name, screen := range map[string]term.Screen{
 		"status_pipe.txt": {Width: term.DefaultWidth},
+		"status_50.txt":   {TTY: true, Width: 50},
 		"status_80.txt":   {TTY: true, Width: 80},
 		"status_200.txt":  {TTY: true, Width: 200},
 	} {

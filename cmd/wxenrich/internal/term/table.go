@@ -2,6 +2,7 @@ package term
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -14,15 +15,53 @@ var width = &runewidth.Condition{StrictEmojiNeutral: true}
 
 const gap = "  "
 
-// Table prints rows below a header, in columns as wide as their widest cell. It
-// is cut at the screen's width on a terminal and never elsewhere.
-func (s Screen) Table(header []string, rows [][]string) error {
+// shed leaves out columns of a table, the first that is named first, until it
+// fits the screen: what is left is whole. Only a terminal is ever too narrow.
+func (s Screen) shed(header []string, rows [][]string, names []string) ([]string, [][]string) {
+	columns := widths(header, rows)
+	total := len(gap) * (len(columns) - 1)
+	for _, n := range columns {
+		total += n
+	}
+	left := make([]bool, len(header))
+	for _, name := range names {
+		if i := slices.Index(header, name); s.TTY && total > s.Width && i >= 0 {
+			left[i] = true
+			total -= columns[i] + len(gap)
+		}
+	}
+	kept := func(row []string) (out []string) {
+		for i, cell := range row {
+			if !left[i] {
+				out = append(out, cell)
+			}
+		}
+		return out
+	}
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		out[i] = kept(row)
+	}
+	return kept(header), out
+}
+
+// widths are of the widest cells.
+func widths(header []string, rows [][]string) []int {
 	columns := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
 		for i, cell := range row {
 			columns[i] = max(columns[i], width.StringWidth(Clean(cell)))
 		}
 	}
+	return columns
+}
+
+// Table prints rows below a header, in columns as wide as their widest cell. On
+// a terminal that is too narrow it leaves out columns of those in less, the
+// first first, and is cut if that is not enough.
+func (s Screen) Table(header []string, rows [][]string, less ...string) error {
+	header, rows = s.shed(header, rows, less)
+	columns := widths(header, rows)
 	var b strings.Builder
 	b.WriteString(s.Bold(s.Row(header, columns)) + "\n")
 	for _, row := range rows {
@@ -49,7 +88,8 @@ func (s Screen) Row(cells []string, columns []int) string {
 	return s.Fit(strings.TrimRight(b.String(), " "))
 }
 
-// Pairs prints names and values below each other, leaving out empty values.
+// Pairs prints names and values below each other, leaving out empty values. A
+// value that is wider than a terminal goes on below itself.
 func (s Screen) Pairs(pairs [][2]string) error {
 	widest := 0
 	for _, p := range pairs {
@@ -59,9 +99,12 @@ func (s Screen) Pairs(pairs [][2]string) error {
 	}
 	var b strings.Builder
 	for _, p := range pairs {
-		if p[1] != "" {
-			b.WriteString(s.Faint(width.FillRight(p[0], widest)) + gap + Clean(p[1]) + "\n")
+		if p[1] == "" {
+			continue
 		}
+		lines := s.Wrap(strings.Repeat(" ", widest+len(gap)), p[1])
+		lines[0] = s.Faint(width.FillRight(p[0], widest)) + gap + strings.TrimLeft(lines[0], " ")
+		b.WriteString(strings.Join(lines, "\n") + "\n")
 	}
 	_, err := io.WriteString(s, b.String())
 	return err

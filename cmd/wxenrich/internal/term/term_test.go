@@ -38,6 +38,42 @@ func TestPairsLeaveOutWhatIsEmpty(t *testing.T) {
 	}
 }
 
+func TestPairsGoOnBelowThemselves(t *testing.T) {
+	t.Parallel()
+	b, s := plain()
+	s.TTY, s.Width = true, 14
+	if err := s.Pairs([][2]string{{"a", "one two three"}, {"bc", "四 five"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("a   one two\n    three\nbc  四 five\n", b.String()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+func TestTableLeavesOutColumns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		tty   bool
+		width int
+		want  string
+	}{
+		{false, 5, "name      of  n\n张三四五  12  1\n"},
+		{true, 15, "name      of  n\n张三四五  12  1\n"},
+		{true, 14, "name      n\n张三四五  1\n"},
+		{true, 10, "name\n张三四五\n"},
+		{true, 5, "name\n张三…\n"},
+	} {
+		b, s := plain()
+		s.TTY, s.Width = c.tty, c.width
+		if err := s.Table([]string{"name", "of", "n"}, [][]string{{"张三四五", "12", "1"}}, "of", "absent", "n"); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(c.want, b.String()); d != "" {
+			t.Errorf("%d columns, terminal %t: -want +got\n%s", c.width, c.tty, d)
+		}
+	}
+}
+
 func TestFitCutsOnATerminalOnly(t *testing.T) {
 	t.Parallel()
 	_, s := plain()

@@ -1,6 +1,15 @@
 package term
 
-import "strings"
+import (
+	"io"
+	"strings"
+)
+
+// Text prints a text as Wrap breaks it.
+func (s Screen) Text(indent, text string) error {
+	_, err := io.WriteString(s, strings.Join(s.Wrap(indent, text), "\n")+"\n")
+	return err
+}
 
 // Wrap breaks text between words so that it fits the screen, on a terminal
 // only. Every line is indented.

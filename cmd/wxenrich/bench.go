@@ -81,7 +81,7 @@ Every run also checks that each event has exactly one answer.
 	group(c)
 	c.Args = arguments(cobra.NoArgs)
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), f) }
-	c.AddCommand(newBenchBarsCommand(a), newBenchScaleCommand(a), newBenchChildCommand(a), newBenchNATSCommand(a), newBenchRelayCommand(a))
+	c.AddCommand(newBenchBarsCommand(a), newBenchScaleCommand(a), newBenchTracingCommand(a), newBenchChildCommand(a), newBenchNATSCommand(a), newBenchRelayCommand(a))
 	return c
 }
 

@@ -75,6 +75,7 @@ func (w *world) listen() (ready func() string) {
 		}
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
+		hides(w.t, "/readyz", body)
 		if err == nil && resp.StatusCode == http.StatusOK {
 			return ""
 		}

@@ -24,7 +24,7 @@ func TestPoison(t *testing.T) {
 			w := newWorld(t, 1, nil)
 			load := w.produce(4000, false)
 			w.poison = w.somebody(load)
-			w.environ = []string{"FAULT_POISON=" + w.poison + ":" + how.name}
+			w.environ = append(w.environ, "FAULT_POISON="+w.poison+":"+how.name)
 			deaths := 0
 			deadline := time.Now().Add(patience)
 			run := w.replica("")

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +42,7 @@ func start(t *testing.T, name, program string, environ []string, args ...string)
 	}
 	// What anybody on the machine can read.
 	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.cmd.Process.Pid)); err == nil {
-		p.hides("command line", text)
+		hides(t, name+"'s command line", text)
 	}
 	go func() {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
@@ -51,27 +50,12 @@ func start(t *testing.T, name, program string, environ []string, args ...string)
 	}()
 	t.Cleanup(func() {
 		p.kill()
-		p.hides("log", p.printed())
+		hides(t, name+"'s log", p.printed())
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", p.name, p.tail(25))
 		}
 	})
 	return p
-}
-
-// secrets are what nobody may read anywhere: the AppSecret, and each access
-// token that has been used.
-var secrets sync.Map
-
-// hides fails the test if there is a secret in a text.
-func (p *process) hides(where string, text []byte) {
-	p.t.Helper()
-	secrets.Range(func(s, _ any) bool {
-		if bytes.Contains(text, []byte(s.(string))) {
-			p.t.Errorf("%s's %s shows a secret", p.name, where)
-		}
-		return true
-	})
 }
 
 // signal sends one; a process that has ended takes none.

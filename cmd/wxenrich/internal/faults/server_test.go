@@ -26,8 +26,9 @@ type server struct {
 	routes  atomic.Value // string: where it takes other servers
 }
 
-// newServers makes one server, or a cluster. They are not started.
-func newServers(t *testing.T, n int) []*server {
+// newServers makes one server, or a cluster, that knows the service by its public
+// nkey. They are not started.
+func newServers(t *testing.T, n int, user string) []*server {
 	t.Helper()
 	all := make([]*server, n)
 	routes := make([]string, n)
@@ -40,6 +41,7 @@ func newServers(t *testing.T, n int) []*server {
 	}
 	for i, s := range all {
 		s.text = fmt.Sprintf("server_name: %s\nlisten: \"127.0.0.1:-1\"\nports_file_dir: %q\n", s.name, s.dir)
+		s.text += fmt.Sprintf("authorization {users: [{nkey: %s}, {user: test, password: test}]}\n", user)
 		s.capacity("10GB")
 		if n > 1 {
 			s.text += fmt.Sprintf("cluster {name: faults, listen: \"127.0.0.1:-1\", advertise: %q, no_advertise: true, routes: [\"nats://%s\"]}\n",

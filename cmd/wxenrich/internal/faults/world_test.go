@@ -40,6 +40,7 @@ type world struct {
 	network  *link                  // between the service and the first server
 	settings map[string]string      // of the service, as environment variables
 	environ  []string               // more of its variables
+	natsSeed string                 // of the nkey that the service connects with
 	poison   string                 // openid of somebody whose events end the process
 	produced int                    // events, by all loads
 	js       jetstream.JetStream    // of the test, over links of its own
@@ -64,7 +65,8 @@ func newWorldOf(t *testing.T, followers, servers int, settings map[string]string
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(t.Name()))
-	w := &world{t: t, rand: rand.New(rand.NewPCG(*seed, h.Sum64())), servers: newServers(t, servers)}
+	user, seedOf := newNATSUser(t)
+	w := &world{t: t, rand: rand.New(rand.NewPCG(*seed, h.Sum64())), servers: newServers(t, servers, user), natsSeed: seedOf}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("run it again with -run '^%s$' -seed %d", t.Name(), *seed)
@@ -78,13 +80,14 @@ func newWorldOf(t *testing.T, followers, servers int, settings map[string]string
 			(*f)()
 		}
 		if token := r.URL.Query().Get("access_token"); token != "" {
-			secrets.Store(token, true)
+			secrets.Store(token, "an access token")
 		}
 		w.sim.ServeHTTP(rw, r)
 	}))
-	secrets.Store(secret, true)
 	t.Cleanup(api.Close)
 
+	w.settings = make(map[string]string)
+	w.watchSecrets() // its look at the servers' files comes when they have ended
 	var theirs, ours []string
 	for i, s := range w.servers {
 		s.begin()
@@ -99,12 +102,12 @@ func newWorldOf(t *testing.T, followers, servers int, settings map[string]string
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.settings = map[string]string{
+	maps.Copy(w.settings, map[string]string{
 		"CONFIG": conf, "NATS_URL": strings.Join(theirs, ","), "HTTP_LISTEN": "", "INPUT_START": "all", "INPUT_ACK_WAIT": "5s", "RETRY_MAX": "2s",
-	}
+		"LOG_LEVEL": size("debug", "info"),
+	})
 	maps.Copy(w.settings, settings)
-
-	nc, err := nats.Connect(strings.Join(ours, ","), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	nc, err := nats.Connect(strings.Join(ours, ","), nats.UserInfo("test", "test"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,6 +135,50 @@ func TestRunbookCommands(t *testing.T) {
 			t.Errorf("nothing printed %q:\n%s", text, out)
 		}
 	}
+	for _, command := range inlineCommands(read(t, book)) {
+		if command == "wxenrich probe" {
+			command += " || test $? = 3" // nobody is on hold
+		}
+		r.script(command)
+	}
+}
+
+var inlineCommand = regexp.MustCompile("`((?:wxenrich|nats) [^`]+)`")
+
+// inlineCommands is the commands in a text's sentences, each once; those that
+// change a hold in an order that makes sense.
+func inlineCommands(text string) []string {
+	holds := []string{"wxenrich probe", "wxenrich hold", "wxenrich resume"}
+	var all []string
+	for _, m := range inlineCommand.FindAllStringSubmatch(text, -1) {
+		command := strings.Join(strings.Fields(m[1]), " ") // it may go on in the next line
+		if !slices.Contains(slices.Concat(all, holds), command) {
+			all = append(all, command)
+		}
+	}
+	return append(all, holds...)
+}
+
+var dottedKey = regexp.MustCompile(`^(?:accounts\[\]\.)?[a-z_]+(?:\.[a-z_]+)+$`)
+
+// A key that the runbook tells somebody to set exists.
+func TestRunbookNamesKeys(t *testing.T) {
+	t.Parallel()
+	table := read(t, readmes["en"])
+	n := 0
+	for _, m := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(read(t, deploy+"RUNBOOK.md"), -1) {
+		key := m[1]
+		if !dottedKey.MatchString(key) || strings.HasPrefix(key, "hold.") || strings.HasSuffix(key, ".com") { // of the log; a host
+			continue
+		}
+		n++
+		if !strings.Contains(table, "| `"+key+"` |") && !strings.Contains(table, "| `accounts[]."+key+"` |") {
+			t.Errorf("the runbook names %s, which cannot be set", key)
+		}
+	}
+	if n < 10 {
+		t.Errorf("the runbook names %d keys", n)
+	}
 }
 
 var fallback = regexp.MustCompile(`\$\{\w+:-([^}]*)\}`)

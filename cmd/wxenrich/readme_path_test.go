@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,6 +60,19 @@ func natsCLI(args []string) error {
 		}
 		fmt.Println(m.Subject, m.Header, string(m.Data))
 		return nil
+	case what == "stream edit" && len(args) == 5 && args[3] == "--max-age":
+		s, err := js.Stream(ctx, args[2])
+		if err != nil {
+			return err
+		}
+		cfg := s.CachedInfo().Config
+		days, err := strconv.Atoi(strings.TrimSuffix(args[4], "d"))
+		if err != nil {
+			return err
+		}
+		cfg.MaxAge = time.Duration(days) * 24 * time.Hour
+		_, err = js.UpdateStream(ctx, cfg)
+		return err
 	case what == "stream rm" && len(args) == 4 && args[2] == "-f":
 		return js.DeleteStream(ctx, args[3])
 	case what == "consumer rm" && len(args) == 5 && args[2] == "-f":

@@ -100,6 +100,8 @@ type doctor struct {
 	checks []check
 	rights rights
 	state  jetstream.KeyValue // the bucket; nil if it cannot be read
+
+	consumers int // that the NATS account allows a stream; 0 if it says nothing, or nobody knows
 }
 
 // check is one thing that was looked at.

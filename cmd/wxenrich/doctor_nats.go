@@ -65,6 +65,7 @@ func (d *doctor) jetStreamIsOn(ctx context.Context, js jetstream.JetStream) bool
 		said += fmt.Sprintf(" of %s", grouped(uint64(account.Limits.MaxStore)>>20))
 	}
 	d.say(fine, "JetStream", said, "")
+	d.consumers = max(0, account.Limits.MaxConsumers)
 	return true
 }
 

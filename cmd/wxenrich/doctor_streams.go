@@ -17,7 +17,7 @@ import (
 // examineStreams looks at each stream once, and then at what belongs to one
 // account.
 func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream) {
-	found := &layout{server: nc.ConnectedServerVersion()}
+	found := &layout{server: nc.ConnectedServerVersion(), consumers: d.consumers}
 	var present []string
 	for _, spec := range streamSpecs(d.cfg) {
 		if d.examineStream(ctx, nc, js, spec, found) {

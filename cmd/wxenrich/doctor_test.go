@@ -190,7 +190,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
 	js := w.nats.JetStream()
 	for _, s := range []jetstream.StreamConfig{
-		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, MaxAge: 24 * time.Hour},
+		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, MaxAge: 24 * time.Hour, MaxConsumers: 5},
 		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Retention: jetstream.WorkQueuePolicy},
 		{Name: "WX_DEAD", Subjects: []string{"wx.dead.other.>"}},
 	} {
@@ -211,6 +211,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	for _, text := range []string{
 		"accounts[0].secret_file: ", "chmod 600 it",
 		"warn  stream WX_EVENTS: max_age is 24h, want 96h or more: ", "      nats stream edit WX_EVENTS --max-age 720h\n",
+		"warn  stream WX_EVENTS: max_consumers is 5, want ", "      nats stream edit WX_EVENTS --max-consumers 22, or ",
 		"fail  stream WX_PROFILES: retention is workqueue, want limits: ",
 		"fail  stream WX_DEAD: subjects is wx.dead.other.>, the configuration says ",
 		"does not exist, and 1 events wait", "set input.start to all, new, or a time",

@@ -16,11 +16,13 @@ import (
 // layout is what a server says of the streams that the accounts need. Each is
 // asked for once, however many accounts share it.
 type layout struct {
-	server  string // its version
-	streams map[string]jetstream.StreamConfig
-	born    map[string]time.Time // when each was made
-	drifts  []events.Drift
-	bucket  *jetstream.StreamConfig // nil when there is none
+	server    string // its version
+	consumers int    // that the NATS account allows a stream; 0 if it says nothing, or nobody knows
+	streams   map[string]jetstream.StreamConfig
+	states    map[string]jetstream.StreamState
+	born      map[string]time.Time // when each was made
+	drifts    []events.Drift
+	bucket    *jetstream.StreamConfig // nil when there is none
 
 	tombstones *jetstream.StreamConfig // the same of who is erased
 }
@@ -29,9 +31,10 @@ type layout struct {
 func (l *layout) add(s jetstream.Stream, drifts []events.Drift) {
 	if l.streams == nil {
 		l.streams, l.born = make(map[string]jetstream.StreamConfig), make(map[string]time.Time)
+		l.states = make(map[string]jetstream.StreamState)
 	}
 	info := s.CachedInfo()
-	l.streams[info.Config.Name], l.born[info.Config.Name] = info.Config, info.Created
+	l.streams[info.Config.Name], l.born[info.Config.Name], l.states[info.Config.Name] = info.Config, info.Created, info.State
 	l.drifts = append(l.drifts, drifts...)
 }
 
@@ -51,6 +54,7 @@ func (l *layout) addBucket(ctx context.Context, kv jetstream.KeyValue) error {
 // not there is not judged.
 func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]plan.Finding, error) {
 	all := plan.Server(l.server)
+	lanes := make(map[string]int) // by stream
 	for _, a := range accounts {
 		needs, err := laneNeeds(cfg, a)
 		if err != nil {
@@ -60,6 +64,7 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 		if !known {
 			continue
 		}
+		lanes[input.Name]++
 		all = append(all, plan.Input(needs, input)...)
 		for _, o := range cfg.Outputs {
 			if records, ok := l.streams[expandAppID(o.Stream, a.AppID)]; ok {
@@ -75,6 +80,9 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 		if l.tombstones != nil {
 			all = append(all, plan.Tombstones(cfg.Erase.Bucket, *l.tombstones, input)...)
 		}
+	}
+	for name, n := range lanes {
+		all = append(all, plan.Consumers(l.streams[name], n, l.states[name].Consumers, l.consumers, l.server)...)
 	}
 	return once(all), nil
 }

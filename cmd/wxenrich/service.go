@@ -110,7 +110,6 @@ func (s *service) build(ctx context.Context, cfg *config.Config) error {
 				hint("somebody may be erased who is not to come back; \"wxenrich doctor\" says which right is missing")
 		}
 	}
-	found.server = s.consume.ConnectedServerVersion()
 	if err := s.inspect(cfg, found); err != nil {
 		return err
 	}
@@ -208,7 +207,7 @@ func refusals(err error) error {
 
 // ensureStreams makes what is missing, and says what is there.
 func ensureStreams(ctx context.Context, js jetstream.JetStream, cfg *config.Config) (*layout, error) {
-	found := new(layout)
+	found := &layout{server: js.Conn().ConnectedServerVersion()}
 	for _, spec := range streamSpecs(cfg) {
 		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {

@@ -45,3 +45,28 @@ func TestBench(t *testing.T) {
 		})
 	}
 }
+
+// TestBenchTracing measures nothing, but that each way of tracing is one.
+func TestBenchTracing(t *testing.T) {
+	t.Parallel()
+	r := wxenrich(t, []string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0"}, "", "bench", "tracing", "--rounds", "1", "--events", "500", "--json")
+	var got []bench.Overhead
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatalf("exit code %d: %v\n%s", r.code, err, r.err)
+	}
+	sends := 0
+	for i, o := range got {
+		if o.Ratio <= 0 || o.From > o.Ratio || o.Ratio > o.To {
+			t.Errorf("%+v", o)
+		}
+		if o.Bytes > 0 {
+			sends++
+		}
+		if i < 2 && o.Bytes > 0 {
+			t.Errorf("something was sent: %+v", o)
+		}
+	}
+	if len(got) != 4 || sends == 0 {
+		t.Errorf("%+v", got)
+	}
+}

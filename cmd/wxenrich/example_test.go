@@ -86,4 +86,4 @@ func TestExamples(t *testing.T) {
 }
 
 // ownTest is commands whose examples are more than a line to run.
-var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true, "purge": true, "replay": true, "gateway": true, "bench": true, "bars": true, "scale": true, "erase": true}
+var ownTest = map[string]bool{"run": true, "demo": true, "audit": true, "probe": true, "purge": true, "replay": true, "gateway": true, "bench": true, "bars": true, "scale": true, "tracing": true, "erase": true}

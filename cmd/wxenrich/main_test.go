@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		fmt.Println("first")
 		select {}
 	}
+	if len(os.Args) > 1 && os.Args[1] == "bench" { // by a benchmark whose environment lacks BE: all tests again, and it among them
+		fmt.Fprintln(os.Stderr, "this is a test binary")
+		os.Exit(2)
+	}
 	os.Exit(m.Run())
 }
 

@@ -102,3 +102,20 @@ func (l *Ledger) putStone(ctx context.Context, key string, s stone) error {
 		return nil
 	}
 }
+
+// keepStone takes over a tombstone.
+func (l *Ledger) keepStone(key string, upTo time.Time) {
+	h, ok := hashIn(key)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	old, known := l.stones[h]
+	l.stones[h] = max(old, upTo.UnixNano())
+	if !known && accountIn(key) == "" {
+		l.unions++
+	}
+	l.some.Store(true)
+	l.mu.Unlock()
+	l.wake(accountIn(key))
+}

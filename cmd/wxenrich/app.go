@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -103,3 +104,6 @@ func (a *app) appidFlag(c *cobra.Command, appid *string, doc string) {
 		panic(err)
 	}
 }
+
+// printJSON prints one object for scripts.
+func (a *app) printJSON(v any) error { return json.NewEncoder(a.out).Encode(v) }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -234,18 +232,6 @@ func (f *replayFlags) span(ctx context.Context, o *office, name string, now time
 	return r, nil
 }
 
-// newJob is a job of an account, to be filled.
-func newJob(kind job.Kind, account *config.Account, now time.Time) job.Job {
-	by := "somebody"
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		by = u.Username
-	}
-	return job.Job{
-		ID: pipeline.NewJobID(kind, now), AppID: account.AppID, Kind: kind, Lane: account.Resolve().Durable,
-		State: job.Pending, By: by, Created: now,
-	}
-}
-
 // checkOutput refuses a subject that no stream listens to: records would wait
 // for one for ever.
 func (o *office) checkOutput(ctx context.Context, account *config.Account, subject string) error {
@@ -261,14 +247,4 @@ func (o *office) checkOutput(ctx context.Context, account *config.Account, subje
 		return failed("no stream listens to %s", filter).hint("nats stream add WX_REPLAYED --subjects %q --defaults", filter)
 	}
 	return err
-}
-
-// printJSON prints one object for scripts.
-func (a *app) printJSON(v any) error { return json.NewEncoder(a.out).Encode(v) }
-
-// office is where jobs are asked for.
-type office struct {
-	cfg   *config.Config
-	js    jetstream.JetStream
-	board *pipeline.Board
 }

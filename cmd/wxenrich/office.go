@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os/user"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+// office is where jobs are asked for.
+type office struct {
+	cfg   *config.Config
+	js    jetstream.JetStream
+	board *pipeline.Board
+}
+
+// withJobs connects a command to the state bucket and the streams.
+func (a *app) withJobs(ctx context.Context, flags *natsconn.Settings, name string, do func(*office) error) error {
+	cfg, err := a.load(false)
+	if err != nil {
+		return err
+	}
+	if cfg.State.Bucket == "" {
+		return usage("state.bucket is empty: replicas can be reached through it only")
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return err
+	}
+	nc, js, err := a.dialStreams(ctx, flags, cfg, name)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	board, err := openBoard(ctx, js, cfg, log)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return failed("there is no bucket %s at this server", cfg.State.Bucket).
+			hint("\"wxenrich run\" makes it when it starts; --server, --context or NATS_URL name another server")
+	}
+	if err != nil {
+		return nc.Explain(err)
+	}
+	defer board.Close()
+	return nc.Explain(do(&office{cfg: cfg, js: js, board: board}))
+}
+
+// jobOf finds a job by its id, of a kind if it is not empty.
+func (o *office) jobOf(id string, kind job.Kind) (job.Job, error) {
+	j, err := o.board.Job(id)
+	if err == nil && kind != "" && j.Kind != kind {
+		return j, usage("%s is a %s", id, j.Kind).hint("wxenrich jobs")
+	}
+	if errors.Is(err, pipeline.ErrNoJob) {
+		return j, nothing("there is no job %s", id).hint("\"wxenrich jobs list\" names them")
+	}
+	return j, err
+}
+
+// completeJobs offers the ids of jobs.
+func (a *app) completeJobs(flags *natsconn.Settings, kind job.Kind) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var ids []string
+		_ = a.withJobs(c.Context(), flags, "completion", func(o *office) error {
+			for _, j := range o.board.Jobs("") {
+				if (kind == "" || j.Kind == kind) && !j.Over() {
+					ids = append(ids, j.ID+"\t"+string(j.State))
+				}
+			}
+			return nil
+		})
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// newJob is a job of an account, to be filled.
+func newJob(kind job.Kind, account *config.Account, now time.Time) job.Job {
+	by := "somebody"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		by = u.Username
+	}
+	return job.Job{
+		ID: pipeline.NewJobID(kind, now), AppID: account.AppID, Kind: kind, Lane: account.Resolve().Durable,
+		State: job.Pending, By: by, Created: now,
+	}
+}

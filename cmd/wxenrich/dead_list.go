@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,7 +84,14 @@ func printGroups(screen term.Screen, groups []dead.Group, now time.Time) error {
 // listEach prints letters as they are read: there may be many.
 func (f *deadListFlags) listEach(ctx context.Context, m *morgue) error {
 	screen, now := term.Of(m.app.out, m.app.getenv), time.Now()
-	widths := []int{8, 8, 18, 14, 7, 16, 40}
+	columns := letterColumns(screen)
+	print := func(cell func(*letterColumn) string) string {
+		cells, widths := make([]string, len(columns)), make([]int, len(columns))
+		for i := range columns {
+			cells[i], widths[i] = cell(&columns[i]), columns[i].width
+		}
+		return screen.Row(cells, widths)
+	}
 	n := 0
 	var failure error
 	_, err := m.read(ctx, false, func(_ dead.Place, l *dead.Letter) bool {
@@ -91,10 +99,9 @@ func (f *deadListFlags) listEach(ctx context.Context, m *morgue) error {
 			failure = json.NewEncoder(m.app.out).Encode(newDeadJSON(l))
 		} else {
 			if n == 0 {
-				fmt.Fprintln(screen, screen.Bold(screen.Row([]string{"seq", "age", "account", "reason", "errcode", "event", "message"}, widths)))
+				fmt.Fprintln(screen, screen.Bold(print(func(c *letterColumn) string { return c.name })))
 			}
-			_, failure = fmt.Fprintln(screen, screen.Row([]string{strconv.FormatUint(l.Seq, 10), ageAt(now, l.Stored), l.AppID,
-				string(l.Reason), codeCell(l.Code), l.EventID, l.Detail}, widths))
+			_, failure = fmt.Fprintln(screen, print(func(c *letterColumn) string { return c.cell(l, now) }))
 		}
 		n++
 		return failure == nil && (f.limit == 0 || n < f.limit)
@@ -108,6 +115,39 @@ func (f *deadListFlags) listEach(ctx context.Context, m *morgue) error {
 		return m.none()
 	}
 	return nil
+}
+
+// letterColumn is a column of the list of letters, which is printed as it is
+// read: nobody knows how wide a cell will be.
+type letterColumn struct {
+	name  string
+	width int
+	cell  func(l *dead.Letter, now time.Time) string
+}
+
+// letterColumns are those that a screen has room for.
+func letterColumns(screen term.Screen) []letterColumn {
+	all := []letterColumn{
+		{"seq", 8, func(l *dead.Letter, _ time.Time) string { return strconv.FormatUint(l.Seq, 10) }},
+		{"age", 8, func(l *dead.Letter, now time.Time) string { return ageAt(now, l.Stored) }},
+		{"account", 18, func(l *dead.Letter, _ time.Time) string { return l.AppID }},
+		{"reason", 14, func(l *dead.Letter, _ time.Time) string { return string(l.Reason) }},
+		{"errcode", 7, func(l *dead.Letter, _ time.Time) string { return codeCell(l.Code) }},
+		{"event", 16, func(l *dead.Letter, _ time.Time) string { return l.EventID }},
+		{"message", 40, func(l *dead.Letter, _ time.Time) string { return l.Detail }},
+	}
+	room := screen.Width
+	for _, c := range all {
+		room -= c.width
+	}
+	for _, name := range []string{"account", "event", "errcode"} {
+		if screen.TTY && room < 0 {
+			i := slices.IndexFunc(all, func(c letterColumn) bool { return c.name == name })
+			room += all[i].width
+			all = slices.Delete(all, i, i+1)
+		}
+	}
+	return all
 }
 
 func codeCell(code int) string {

@@ -25,7 +25,7 @@ func storyLines(screen term.Screen, s *explain.Story, holds []string) []string {
 		if !at.IsZero() {
 			when = at.UTC().Format("2006-01-02T15:04:05.000Z")
 		}
-		lines = append(lines, screen.Wrap("  ", fmt.Sprintf("%s  %-12s", when, what)+fmt.Sprintf(format, args...))...)
+		lines = append(lines, screen.Entry(fmt.Sprintf("  %s  %-12s", when, what), fmt.Sprintf(format, args...))...)
 	}
 	if !s.Time.IsZero() {
 		line(s.Time, "happened", "as the producer says")

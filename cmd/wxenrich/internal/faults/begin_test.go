@@ -17,10 +17,7 @@ import (
 func TestReplayBegins(t *testing.T) {
 	const bar, part = 2 * time.Second, 1000
 	w := newWorld(t, 1, map[string]string{"INPUT_START": "new"})
-	cfg := jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, Discard: jetstream.DiscardNew}
-	if _, err := w.js.CreateStream(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
+	w.input()
 	w.bare(0, size(100_000, 5_000_000))
 	since := time.Now()
 	w.bare(size(100_000, 5_000_000), part)
@@ -47,11 +44,20 @@ func TestReplayBegins(t *testing.T) {
 	}
 }
 
+// input makes the input stream, for events from before there is a service.
+func (w *world) input() {
+	w.t.Helper()
+	cfg := jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, Discard: jetstream.DiscardNew}
+	if _, err := w.js.CreateStream(w.t.Context(), cfg); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // bare stores n events that are an openid and nothing else, and an event of
 // another account beside each.
 func (w *world) bare(first, n int) {
 	w.t.Helper()
-	const chunk = 10_000
+	const chunk = 2000 // twice as many messages: more may not be outstanding
 	for from := first; from < first+n; from += chunk {
 		for i := from; i < min(from+chunk, first+n); i++ {
 			for _, account := range []string{appID, "wxsomebodyelses0"} {

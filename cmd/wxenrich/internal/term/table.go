@@ -102,8 +102,10 @@ func (s Screen) Pairs(pairs [][2]string) error {
 		if p[1] == "" {
 			continue
 		}
-		lines := s.Wrap(strings.Repeat(" ", widest+len(gap)), p[1])
-		lines[0] = s.Faint(width.FillRight(p[0], widest)) + gap + strings.TrimLeft(lines[0], " ")
+		head := width.FillRight(p[0], widest)
+		lines := s.Entry(head+gap, p[1])
+		name := strings.TrimRight(head, " ")
+		lines[0] = s.Faint(name) + strings.TrimPrefix(lines[0], name)
 		b.WriteString(strings.Join(lines, "\n") + "\n")
 	}
 	_, err := io.WriteString(s, b.String())

@@ -45,7 +45,15 @@ func TestPairsGoOnBelowThemselves(t *testing.T) {
 	if err := s.Pairs([][2]string{{"a", "one two three"}, {"bc", "四 five"}}); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff("a   one two\n    three\nbc  四 five\n", b.String()); d != "" {
+	if d := cmp.Diff("a\n    one two\n    three\nbc\n    四 five\n", b.String()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+	b.Reset()
+	s.Width = 30
+	if err := s.Pairs([][2]string{{"a", "one two three four five six"}, {"bc", "四"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("a   one two three four five\n    six\nbc  四\n", b.String()); d != "" {
 		t.Errorf("-want +got\n%s", d)
 	}
 }

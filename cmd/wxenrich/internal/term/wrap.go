@@ -11,6 +11,25 @@ func (s Screen) Text(indent, text string) error {
 	return err
 }
 
+// entryRoom is what a text beside a head needs; below it stands where there is
+// less.
+const entryRoom = 16
+
+// Entry is a text that begins behind a head and goes on below its own beginning,
+// on a terminal only.
+func (s Screen) Entry(head, text string) []string {
+	if !s.TTY {
+		return []string{head + Clean(text)}
+	}
+	n := width.StringWidth(head)
+	if s.Width-n < entryRoom {
+		return append([]string{s.Fit(strings.TrimRight(head, " "))}, s.Wrap("    ", text)...)
+	}
+	lines := s.Wrap(strings.Repeat(" ", n), text)
+	lines[0] = head + strings.TrimLeft(lines[0], " ")
+	return lines
+}
+
 // Wrap breaks text between words so that it fits the screen, on a terminal
 // only. Every line is indented.
 func (s Screen) Wrap(indent, text string) []string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +19,13 @@ func main() {
 	}))
 }
 
+// received is why the context has ended; whoever asks whether it was canceled is
+// told that it was.
+type received struct{ os.Signal }
+
+func (r received) Error() string        { return "received signal: " + r.String() }
+func (r received) Is(target error) bool { return target == context.Canceled }
+
 // interruptible ends its context at the first SIGINT or SIGTERM and the process
 // at the second: whoever asks twice does not want to wait for anything. One
 // channel takes both, so that no signal falls between two handlers.
@@ -28,7 +34,7 @@ func interruptible(parent context.Context) context.Context {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		cancel(fmt.Errorf("received signal: %v", <-signals))
+		cancel(received{<-signals})
 		code := exitInterrupted
 		if <-signals == syscall.SIGTERM {
 			code = exitTerminated

@@ -94,6 +94,31 @@ func TestInterruptedIs130(t *testing.T) {
 	}
 }
 
+// To be interrupted is how a watch ends, not how it fails.
+func TestInterruptEndsAWatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	c, _ := child(t, "wxenrich", "no durable", "status", "--watch", "--config", strings.TrimPrefix(w.environ[0], "WXENRICH_CONFIG="))
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever waits reports why it was told to stop.
+func TestSignalIsACancellation(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(received{os.Interrupt})
+	var errs strings.Builder
+	if code := report(ctx, fmt.Errorf("reading: %w", context.Cause(ctx)), &errs); code != exitInterrupted || errs.String() != "wxenrich: interrupted\n" {
+		t.Errorf("exit code %d: %s", code, &errs)
+	}
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	for sig, want := range map[os.Signal]int{os.Interrupt: exitInterrupted, syscall.SIGTERM: exitTerminated} {

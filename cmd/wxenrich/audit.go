@@ -139,6 +139,7 @@ func auditOutputs(ctx context.Context, js jetstream.JetStream, cfg *config.Confi
 			return r, err
 		}
 		sum.Lanes, sum.Findings = append(sum.Lanes, r.Lanes...), append(sum.Findings, r.Findings...)
+		sum.Untold, sum.Short = max(sum.Untold, r.Untold), max(sum.Short, r.Short) // the inputs are the same, and so are the dead letters
 		for _, n := range r.Notes {
 			sum.Notes = add(sum.Notes, n)
 		}
@@ -152,6 +153,9 @@ func verdict(r *audit.Report, cfg *config.Config, appid string) error {
 	switch {
 	case !r.Holds():
 		err := failed("the law is broken: %s missing, %s doubled", grouped(sum.Missing), grouped(sum.Doubled))
+		if r.Short > 0 {
+			err = failed("%w, and %s or more of the unverifiable are missing", err, grouped(r.Short))
+		}
 		err.code = exitBroken
 		if sum.Missing > 0 {
 			err = err.hint("a missing event is still in the input: \"wxenrich replay --from-seq SEQ --to-seq SEQ\" answers it, and it counts as replayed then")

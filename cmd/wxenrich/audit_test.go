@@ -171,6 +171,31 @@ func TestAuditNamesWhatIsWrong(t *testing.T) {
 	w.run(t, "", "audit", "--show", "0").want(t, exitBroken, "the law does not hold\n", "")
 }
 
+// TestAuditOfWhatIsGone: what cannot be named is not passed over.
+func TestAuditOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w, at := audited(t, 3, "a", "b", "c")
+	w.answer(t, at[0], "a", "")
+	w.bury(t, at[2])
+	purge := func(name string, opts ...jetstream.StreamPurgeOpt) {
+		t.Helper()
+		stream, err := w.nats.JetStream().Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Purge(t.Context(), opts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	purge("WX_DEAD") // one letter cannot have been the answer to two
+	w.run(t, "", "audit").want(t, exitBroken, "3 events = 1 records + 2 unverifiable: the law does not hold\n",
+		"the law is broken: 0 missing, 0 doubled, and 1 or more of the unverifiable are missing")
+
+	w.answer(t, at[2], "c", "")
+	purge("WX_EVENTS", jetstream.WithPurgeSequence(3))
+	w.run(t, "", "audit").want(t, 0, "2 events = 1 records + 1 expired: the law holds for these; of 1 that are gone nobody can say\n", "")
+}
+
 func TestAuditUsage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

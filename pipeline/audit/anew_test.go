@@ -2,10 +2,12 @@ package audit_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/eventstest"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
 )
 
@@ -38,6 +40,39 @@ func TestAnswersMadeAnew(t *testing.T) {
 		w.ack(appid, 2)
 		r := w.audit(scope())
 		w.want(r, audit.Balance{In: 4, Records: 1, Unverifiable: 2, Missing: 1})
-		noted(t, r, "cannot be verified")
+		noted(t, r, `2 events stored before`)
+		noted(t, r, `cannot be verified: WX_PROFILES was made anew then, and what had been answered went with the former one; "wxenrich replay --appid `+appid+` --from-seq 1 --to-seq 2" answers them again`)
 	}
+}
+
+// TestAnswersRestored: an output that was restored from a backup holds what is
+// older than itself, and nothing has aged out of it: what was answered since
+// the backup is missing.
+func TestAnswersRestored(t *testing.T) {
+	eventstest.Bubble(t, func(t *testing.T, s *eventstest.Server) {
+		w := newWorldOn(t, s)
+		w.record(w.event(appid, ""))
+		backup := snapshot(t, w.js.Conn(), "WX_PROFILES")
+		time.Sleep(time.Hour)
+		lost := []events.Source{w.event(appid, ""), w.event(appid, "")}
+		for _, src := range lost {
+			w.record(src)
+		}
+		w.ack(appid, 3)
+		w.want(w.audit(scope()), audit.Balance{In: 3, Records: 3})
+
+		if err := w.js.DeleteStream(t.Context(), "WX_PROFILES"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		restore(t, w.js.Conn(), "WX_PROFILES", backup)
+		w.record(w.event(appid, ""))
+		w.ack(appid, 1)
+		r := w.audit(scope())
+		w.want(r, audit.Balance{In: 4, Records: 2, Missing: 2})
+		w.found(r, audit.Finding{Kind: audit.Missing, Seq: lost[0].Seq, EventID: "WX_EVENTS-2"},
+			audit.Finding{Kind: audit.Missing, Seq: lost[1].Seq, EventID: "WX_EVENTS-3"})
+		noted(t, r, "WX_PROFILES was restored from a backup at 2000-01-01T02:0")
+		noted(t, r, `2 events from before that are missing: their answers may have been stored since the backup; "wxenrich replay --appid `+appid+` --from-seq 2 --to-seq 3" answers them again`)
+	})
 }

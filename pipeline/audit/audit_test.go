@@ -138,6 +138,14 @@ func TestPurgedDeadLetter(t *testing.T) {
 	r := w.audit(scope())
 	w.want(r, audit.Balance{In: 1, Unverifiable: 1})
 	noted(t, r, "1 dead letters have left WX_DEAD")
+	noted(t, r, "cannot be verified: WX_DEAD holds no answer from before")
+
+	// A letter cannot stand for two.
+	w.event(appid, "")
+	other := w.event(appid, "")
+	w.ack(appid, 2)
+	w.remove(w.letter(other)) // so that the letters begin behind both
+	w.want(w.audit(scope()), audit.Balance{In: 3, Unverifiable: 3}, 1)
 }
 
 func TestReplayGenerations(t *testing.T) {
@@ -318,7 +326,7 @@ func TestAgedOutOutput(t *testing.T) {
 	if got := r.Lanes[0].VerifiableFrom; !got.Equal(first.Time) {
 		t.Errorf("verifiable from %v, want %v", got, first.Time)
 	}
-	noted(t, r, "cannot be verified: WX_PROFILES or WX_DEAD no longer holds")
+	noted(t, r, "cannot be verified: WX_PROFILES holds no answer from before")
 
 	w.purge("WX_PROFILES", first.Seq+1) // nothing is left at all
 	last := w.event(appid, "")

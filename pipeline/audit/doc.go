@@ -26,7 +26,10 @@
 // Streams forget. An event that is older than the oldest answer still held
 // may have had one: it is counted as unverifiable, never as missing. Where a
 // durable began by request (deliver new, or from a time), earlier events were
-// not asked for. Above the durable's ack floor an unanswered event counts as
+// not asked for. A stream of answers that was made anew has forgotten like one
+// whose messages expired; one that was restored from a backup, which shows in its
+// holding what is older than itself, has not: what was answered since the backup
+// is missing. Above the durable's ack floor an unanswered event counts as
 // pending, although a few there may be acknowledged out of order: an event
 // that is acknowledged without an answer is named as soon as the floor is past
 // it.

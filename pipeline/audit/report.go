@@ -11,6 +11,10 @@ type Report struct {
 	// Untold is how many messages have left the inputs of which no answer tells:
 	// nobody can decide whether they were events of these lanes.
 	Untold uint64 `json:"untold,omitempty"`
+
+	// Short is how many of the unverifiable are missing for certain, although
+	// nobody can say which: fewer dead letters are gone than events lack an answer.
+	Short uint64 `json:"short,omitempty"`
 }
 
 // Balance is one lane's. In is the sum of the terms from Records to Missing.
@@ -98,7 +102,7 @@ type Finding struct {
 // Holds reports whether no event is missing or doubled.
 func (r *Report) Holds() bool {
 	sum := r.Sum()
-	return sum.Missing == 0 && sum.Doubled == 0
+	return sum.Missing == 0 && sum.Doubled == 0 && r.Short == 0
 }
 
 // Sum adds the lanes' counts; what is not a count is left out.

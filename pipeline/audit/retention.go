@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"time"
-
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -54,66 +52,6 @@ func (r *run) readDeletions(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// readHorizons finds since when each lane's answers are all still there. It
-// comes after the answers were read, since streams forget meanwhile.
-func (r *run) readHorizons(ctx context.Context) error {
-	type memory struct{ from, born time.Time }
-	done := map[string]memory{}
-	for i := range r.scope.Lanes {
-		l := &r.scope.Lanes[i]
-		for _, name := range []string{l.Output, l.Dead} {
-			m, ok := done[name]
-			if !ok {
-				info, err := r.streams[name].Info(ctx)
-				if err != nil {
-					return fmt.Errorf("audit: stream %s: %w", name, err)
-				}
-				m = memory{r.horizon(info, name == l.Dead && name != l.Output), info.Created}
-				done[name] = m
-			}
-			at := m.from
-			if r.lanes[i].life.Before(m.born) && m.born.After(at) {
-				at = m.born
-			}
-			if at.After(r.lanes[i].horizon) {
-				r.lanes[i].horizon = at
-			}
-		}
-		r.report.Lanes[i].VerifiableFrom = r.lanes[i].horizon
-	}
-	return nil
-}
-
-// horizon is the time from which on a stream holds every answer to events
-// stored since: an answer is never stored before its event. Zero is for ever.
-func (r *run) horizon(info *jetstream.StreamInfo, dead bool) time.Time {
-	cfg, state := info.Config, info.State
-	if cfg.MaxMsgsPerSubject > 0 || cfg.Retention != jetstream.LimitsPolicy {
-		r.doubt("stream %s drops answers that are overwritten or consumed: what is unanswered cannot be verified", cfg.Name)
-		return r.begun
-	}
-	removed := state.LastSeq - state.Msgs - (max(cfg.FirstSeq, 1) - 1)
-	erased := r.erasedFrom(cfg.Name, state.LastSeq)
-	removed -= min(removed, erased)
-	if dead {
-		removed -= min(removed, r.redriven(cfg.Name))
-		if removed > 0 {
-			r.doubt("%d dead letters have left %s without a redrive that we know of: what is missing may have been among them", removed, cfg.Name)
-		}
-	} else if n := uint64(state.NumDeleted); n > erased {
-		r.doubt("%d messages were deleted inside %s: what is missing may have been among them", n-erased, cfg.Name)
-	}
-	switch {
-	case removed == 0 || state.FirstSeq <= max(cfg.FirstSeq, 1) && state.Msgs > 0:
-		return time.Time{}
-	case state.Msgs > 0:
-		return state.FirstTime
-	case state.LastTime.IsZero():
-		return r.begun
-	}
-	return state.LastTime.Add(1)
 }
 
 // redriven is how many dead letters of a stream were removed by a redrive: each
@@ -167,17 +105,4 @@ func (r *run) remembersAll(input string) bool {
 		}
 	}
 	return true
-}
-
-// explain notes what stands behind events without an answer.
-func (r *run) explain() {
-	if sum := r.report.Sum(); sum.Missing > 0 || sum.Unverifiable > 0 {
-		r.report.Notes = append(r.report.Notes, r.doubts...)
-	}
-	for i := range r.report.Lanes {
-		if b := &r.report.Lanes[i]; b.Unverifiable > 0 {
-			r.note("account %s: events stored before %s cannot be verified: %s or %s no longer holds what may have answered them",
-				b.AppID, b.VerifiableFrom.UTC().Format(time.RFC3339Nano), r.scope.Lanes[i].Output, r.scope.Lanes[i].Dead)
-		}
-	}
 }

@@ -28,7 +28,7 @@ func Run(ctx context.Context, js jetstream.JetStream, s Scope) (Report, error) {
 		js: js, scope: s, begun: time.Now(),
 		lanes: make([]lane, len(s.Lanes)), report: Report{Lanes: make([]Balance, len(s.Lanes)), Findings: []Finding{}, Notes: []string{}},
 		streams: map[string]jetstream.Stream{}, books: map[string]*book{},
-		byAppID: map[[2]string]int{}, explained: map[string]uint64{},
+		byAppID: map[[2]string]int{}, explained: map[string]uint64{}, memories: map[string]memory{},
 	}
 	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.markPurged, r.markErased, r.readDeletions, r.readHorizons, r.markForgotten} {
 		if err := step(ctx); err != nil {
@@ -55,6 +55,7 @@ type run struct {
 	earliest  time.Time                      // no event of the range is older; zero when we cannot know
 	explained map[string]uint64              // by dead-letter stream: removals that redrives account for
 	removed   map[string]map[uint64]struct{} // by stream: sequences that an erasure accounts for
+	memories  map[string]memory              // by stream of answers
 	doubts    []string                       // notes that matter only when events lack an answer
 	foreign   uint64                         // messages among the answers that answer nothing
 }
@@ -65,6 +66,20 @@ type lane struct {
 	floor   uint64    // no event above it is acknowledged for certain
 	life    time.Time // of the durable: a stream that is younger has had a forerunner, with answers
 	horizon time.Time // an answer to an earlier event may be forgotten
+	why     string    // it may
+	taken   bool      // by a person: age has not
+
+	// Where it is only dead letters that are forgotten, and how many is known:
+	// an event since recorded has no record.
+	letters  bool
+	recorded time.Time
+
+	restored     time.Time // when a stream of its answers was restored from a backup; zero if none was
+	restoredName string
+
+	unverifiable stretch
+	undone       stretch // missing, and from before a stream was restored
+	letterless   uint64  // of the unverifiable, what has no record and may have had a dead letter
 }
 
 // open notes where everything stands.
@@ -84,7 +99,7 @@ func (r *run) open(ctx context.Context) error {
 		if r.books[l.Stream] == nil {
 			info := r.streams[l.Stream].CachedInfo()
 			b := &book{first: info.State.FirstSeq, end: info.State.LastSeq}
-			if info.Config.Mirror == nil && len(info.Config.Sources) == 0 { // else events may be older than it
+			if info.Config.Mirror == nil && len(info.Config.Sources) == 0 && !restored(info) { // else events may be older than it
 				b.born = info.Created
 			}
 			if r.scope.ToSeq != 0 {

@@ -53,8 +53,15 @@ func (r *run) settleOne(input string, b *book, seq uint64, s *slot) {
 		sum.Pending++
 	case !lane.horizon.IsZero() && s.stored < lane.horizon.UnixNano():
 		sum.Unverifiable++
+		lane.unverifiable.add(seq)
+		if lane.letters && s.stored >= lane.recorded.UnixNano() {
+			lane.letterless++
+		}
 	default:
 		sum.Missing++
+		if !lane.restored.IsZero() && s.stored < lane.restored.UnixNano() {
+			lane.undone.add(seq)
+		}
 		r.find(sum.Missing, Finding{Kind: Missing, Stream: input, Seq: seq}, s)
 	}
 	r.settleExtra(input, seq, s, &s.live, "")

@@ -114,7 +114,7 @@ func standingText(s *explain.Story) string {
 	case explain.ForJob:
 		return "for a job to answer, which is not done: \"wxenrich jobs list --all\""
 	case explain.NotHeard:
-		return "never asked for: no account listens to its subject (input.subject)"
+		return "never asked for: no account listens to its subject (input.subject), or its durable does not yet: \"wxenrich doctor\" says how to change that"
 	case explain.NoDurable:
 		return "nobody listens: there is no durable; \"wxenrich run\" makes it"
 	}

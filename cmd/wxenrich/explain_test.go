@@ -75,6 +75,9 @@ func TestExplain(t *testing.T) {
 	}
 	publish(subject, "sixth", person)
 	w.run(t, "", "explain", "6").want(t, 0, "now         waits: ", "")
+	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT="+subject+",wx.events.{appid}.SCAN") // which the durable does not know
+	w.run(t, "", "explain", "2").want(t, 0, "or its durable does not yet", "")
+	w.environ = w.environ[:len(w.environ)-1]
 
 	// What is for a job waits for it, and is not told to be unheard.
 	kv, err := js.KeyValue(t.Context(), "WX_STATE")
@@ -82,7 +85,8 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	backfill := "wx.events." + testAppID + ".backfill"
-	for state, want := range map[string]string{"paused": "for a job to answer, which is not done", "done": "acknowledged, and there is no answer any more"} {
+	for _, c := range [][2]string{{"paused", "for a job to answer, which is not done"}, {"done", "acknowledged, and there is no answer any more"}} {
+		state, want := c[0], c[1]
 		if _, err := kv.PutString(t.Context(), "job."+testAppID+".backfill-1", `{"id":"backfill-1","appid":"`+testAppID+`","kind":"backfill","state":"`+state+
 			`","range":{"stream":"WX_EVENTS","subjects":["`+backfill+`"]}}`); err != nil {
 			t.Fatal(err)

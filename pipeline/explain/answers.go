@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -133,6 +134,16 @@ func readAnswer(stream string, m *jetstream.RawStreamMsg) Answer {
 	return a
 }
 
+// deaf reports whether a durable does not listen to a subject, whatever the
+// configuration says: one that exists is never changed.
+func deaf(c *jetstream.ConsumerConfig, subject string) bool {
+	filters := c.FilterSubjects
+	if c.FilterSubject != "" {
+		filters = []string{c.FilterSubject}
+	}
+	return subject != "" && len(filters) > 0 && !slices.ContainsFunc(filters, func(f string) bool { return f == subject || strings.ContainsAny(f, "*>") })
+}
+
 // stand says where an event without an answer is, from its durable.
 func (r *run) stand(ctx context.Context, t *told) error {
 	if t.lane < 0 {
@@ -157,6 +168,8 @@ func (r *run) stand(ctx context.Context, t *told) error {
 	info := c.CachedInfo()
 	cfg := info.Config
 	switch {
+	case deaf(&cfg, t.Subject):
+		t.Standing = NotHeard
 	case cfg.DeliverPolicy == jetstream.DeliverNewPolicy && t.Stored.Before(info.Created),
 		cfg.DeliverPolicy == jetstream.DeliverByStartTimePolicy && cfg.OptStartTime != nil && t.Stored.Before(*cfg.OptStartTime):
 		t.Standing = BeforeStart

@@ -42,7 +42,11 @@ func (d *doctor) examineGateway() {
 // examinePush reads an account's token and keys as the gateway does.
 func (d *doctor) examinePush(a *config.Account) {
 	about := "push of " + a.AppID
-	if _, err := pushReceiver(d.cfg, a, d.app.getenv); err != nil {
+	p, err := readPush(a, d.app.getenv)
+	if err == nil {
+		_, err = p.receiver(d.cfg, a.AppID)
+	}
+	if err != nil {
 		d.say(broken, about, err.Error(), "copy the Token and the EncodingAESKey of the console's page (服务器配置) into the files that push.token_file and push.aes_key_file name")
 		return
 	}

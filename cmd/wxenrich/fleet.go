@@ -87,7 +87,7 @@ func (f *fleet) run(ctx context.Context, stay bool) error {
 
 // change makes the fleet what cfg wants, and returns what that takes. It does
 // not wait for it, and belongs to the goroutine of run's caller's choice.
-func (f *fleet) change(ctx context.Context, cfg *config.Config) (added, changed, removed []string) {
+func (f *fleet) change(ctx context.Context, cfg *config.Config) (d difference, _ error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range cfg.Accounts {
@@ -96,24 +96,24 @@ func (f *fleet) change(ctx context.Context, cfg *config.Config) (added, changed,
 		case p == nil:
 			p = f.add(cfg, a, nil)
 			f.keepers.Go(func() { f.keep(ctx, p) })
-			added = append(added, a.AppID)
+			d.added = append(d.added, a.AppID)
 		case p.wanted == nil:
 			p.want(cfg, a)
-			added = append(added, a.AppID)
+			d.added = append(d.added, a.AppID)
 		case !p.wanted.Same(a):
 			p.want(cfg, a)
-			changed = append(changed, a.AppID)
+			d.changed = append(d.changed, a.AppID)
 		}
 	}
 	for appid, p := range f.places {
 		is := func(a config.Account) bool { return a.AppID == appid }
 		if p.wanted != nil && p.cfg != cfg && !slices.ContainsFunc(cfg.Accounts, is) {
 			p.want(cfg, nil)
-			removed = append(removed, appid)
+			d.removed = append(d.removed, appid)
 		}
 	}
-	slices.Sort(removed)
-	return added, changed, removed
+	slices.Sort(d.removed)
+	return d, nil
 }
 
 func (p *place) want(cfg *config.Config, a *config.Account) {

@@ -15,10 +15,8 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
-	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/gateway"
 	"github.com/wxenrich/wxenrich/pipeline/gateway/spool"
-	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
 func newGatewayCommand(a *app) *cobra.Command {
@@ -72,7 +70,8 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		}
 		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
 	}
-	accounts, err := pushAccounts(cfg, a.getenv)
+	accounts := pushAccounts{getenv: a.getenv}
+	first, err := accounts.read(cfg)
 	if err != nil {
 		return err
 	}
@@ -91,14 +90,18 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		defer waiting.Close()
 	}
 	gw, err := gateway.New(gateway.Config{
-		Accounts: accounts, Path: c.Path, JS: nats, Log: log, Meter: t.meter, Tracer: t.Tracer,
+		Accounts: first, Path: c.Path, JS: nats, Log: log, Meter: t.meter, Tracer: t.Tracer,
 		Spool: waiting, Look: nats.Look, Window: nats.Window, Timeout: c.Timeout.Std(), MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, Rate: c.Rate,
 	})
 	if err != nil {
 		return usage("%w", err)
 	}
+	reader := &accountsReader{options: config.Options{Path: a.configPath, Environ: a.environ, Accounts: true}, log: log, cfg: cfg}
+	if err := observeConfig(t.meter, func() int { return len(reader.wrong()) }); err != nil {
+		return err
+	}
 	if c.HTTPListen != "" {
-		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", cfg.HTTP.TokenFile, t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw) }, log)
+		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", cfg.HTTP.TokenFile, t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw, reader.wrong()) }, log)
 		if err != nil {
 			return err
 		}
@@ -113,12 +116,30 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	drain.Go(func() { gw.Run(ctx) })
 	defer drain.Wait()
 	defer cancel()
+	reader.change = func(ctx context.Context, next *config.Config) (d difference, err error) {
+		var now []gateway.Account
+		if now, err = accounts.read(next); err != nil {
+			return d, err
+		}
+		d = accounts.difference
+		if err := gw.SetAccounts(now); err != nil {
+			return d, err
+		}
+		drain.Go(func() { nats.follow(ctx, next, log) })
+		return d, nil
+	}
+	stopReading, err := reader.follow(ctx)
+	if err != nil {
+		server.stop(0)
+		return err
+	}
+	defer stopReading()
 	connected := make(chan error, 1)
 	go func() { connected <- nats.connect(ctx, conn, cfg, log) }()
 	select {
 	case err = <-connected:
 		if err == nil {
-			log.Info("gateway is running", slog.Int("accounts", len(accounts)))
+			log.Info("gateway is running", slog.Int("accounts", len(first)))
 			select {
 			case <-ctx.Done():
 			case err = <-server.done:
@@ -150,57 +171,6 @@ func openSpool(c config.Spool, log *slog.Logger) (*spool.Spool, error) {
 		log.Info("pushes are in the spool", slog.Int("pushes", n))
 	}
 	return s, nil
-}
-
-// pushAccounts are the accounts that WeChat pushes for.
-func pushAccounts(cfg *config.Config, getenv func(string) string) ([]gateway.Account, error) {
-	subject, err := events.ParseTemplate(cfg.Gateway.Subject, "appid", "type")
-	if err != nil {
-		return nil, usage("gateway.subject: %w", err)
-	}
-	var messages events.Template
-	if s := cfg.Gateway.Messages.Subject; s != "" {
-		if messages, err = events.ParseTemplate(s, "appid", "type"); err != nil {
-			return nil, usage("gateway.messages.subject: %w", err)
-		}
-	}
-	var out []gateway.Account
-	var faults []error
-	for i := range cfg.Accounts {
-		a := &cfg.Accounts[i]
-		if !a.Push.Configured() {
-			continue
-		}
-		receiver, err := pushReceiver(cfg, a, getenv)
-		if err != nil {
-			faults = append(faults, usage("account %s: %w", a.AppID, err))
-			continue
-		}
-		out = append(out, gateway.Account{Receiver: receiver, OriginalID: a.Push.OriginalID, Events: subject, Messages: messages})
-	}
-	if len(out) == 0 && len(faults) == 0 {
-		return nil, usage("no account has push.token_file or push.token_env").
-			hint("write the Token of the console's server configuration (服务器配置) into a file and name it there")
-	}
-	if len(faults) > 0 {
-		return nil, usage("%w", errors.Join(faults...))
-	}
-	return out, nil
-}
-
-func pushReceiver(cfg *config.Config, a *config.Account, getenv func(string) string) (*push.Receiver, error) {
-	token, err := a.Push.Token(getenv)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.Push.Keys(getenv)
-	if err != nil {
-		return nil, err
-	}
-	return push.NewReceiver(push.Config{
-		AppID: a.AppID, Token: token, Keys: keys, OriginalID: a.Push.OriginalID,
-		EncryptedOnly: a.Push.EncryptedOnly, MaxSkew: cfg.Gateway.MaxSkew.Std(),
-	})
 }
 
 // gatewayServer is the listener for WeChat.
@@ -242,11 +212,12 @@ func (s *gatewayServer) stop(patience time.Duration) {
 }
 
 // gatewayReady answers 200 while pushes can be stored, else 503 and why not.
-func gatewayReady(w http.ResponseWriter, gw *gateway.Gateway) {
+func gatewayReady(w http.ResponseWriter, gw *gateway.Gateway, faults config.Faults) {
 	report := struct {
-		Ready  bool   `json:"ready"`
-		Reason string `json:"reason,omitempty"`
-	}{Ready: true}
+		Ready  bool          `json:"ready"`
+		Reason string        `json:"reason,omitempty"`
+		Faults config.Faults `json:"configuration,omitempty"`
+	}{Ready: true, Faults: faults}
 	w.Header().Set("Content-Type", "application/json")
 	if err := gw.Ready(); err != nil {
 		report.Ready, report.Reason = false, err.Error()

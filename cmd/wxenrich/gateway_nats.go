@@ -24,7 +24,8 @@ type gatewayNATS struct {
 	conn *natsconn.Conn
 	js   jetstream.JetStream // nil until the streams are there
 
-	window time.Duration // the shortest in which a stream knows a repeat by its id
+	later  *config.Config // whose streams are wanted, if not those of the start
+	window time.Duration  // the shortest in which a stream knows a repeat by its id
 }
 
 // Window is how long a repeat is known by its id; 0 while nobody knows.
@@ -66,26 +67,72 @@ func (n *gatewayNATS) connect(ctx context.Context, s natsconn.Settings, cfg *con
 	if err != nil {
 		return err
 	}
-	var window time.Duration
+	window, err := n.ensure(ctx, js, cfg, log)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.js, n.window = js, window
+	later := n.later
+	n.mu.Unlock()
+	if later != nil { // the accounts have changed meanwhile
+		n.follow(ctx, later, log)
+	}
+	return nil
+}
+
+// ensure makes or checks the streams of a configuration, and says for how long a
+// repeat is known in all of them.
+func (n *gatewayNATS) ensure(ctx context.Context, js jetstream.JetStream, cfg *config.Config, log *slog.Logger) (window time.Duration, err error) {
 	for _, spec := range gatewaySpecs(cfg) {
 		stream, drifts, err := events.EnsureStream(ctx, js, spec, events.Manage(cfg.Manage))
 		if err != nil {
-			return conn.Explain(absentStream(err, conn.ConnectedServerVersion(), cfg, &spec))
+			return 0, n.conn.Explain(absentStream(err, n.conn.ConnectedServerVersion(), cfg, &spec))
 		}
 		if d := stream.CachedInfo().Config.Duplicates; window == 0 || d < window {
 			window = d
 		}
 		for _, d := range drifts {
 			if d.Fatal {
-				return usage("%s", d).hint("nats stream edit %s, or set another stream or subject", d.Stream)
+				return 0, usage("%s", d).hint("nats stream edit %s, or set another stream or subject", d.Stream)
 			}
 			log.Debug("stream differs from the configuration; it is used as it is", slog.String("difference", d.String()))
 		}
 	}
+	return window, nil
+}
+
+// follow makes or checks the streams of accounts that have changed, until it has
+// or ctx ends, or they have changed again. Until then their pushes fail, and
+// WeChat sends them again, or wait in the spool.
+func (n *gatewayNATS) follow(ctx context.Context, cfg *config.Config, log *slog.Logger) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.js, n.window = js, window
-	return nil
+	n.later = cfg
+	js := n.js
+	n.mu.Unlock()
+	if js == nil {
+		return // connect will see to it
+	}
+	for said := ""; ; {
+		window, err := n.ensure(ctx, js, cfg, log)
+		n.mu.Lock()
+		over := n.later != cfg
+		if err == nil && !over && window > 0 {
+			n.window = window
+		}
+		n.mu.Unlock()
+		if err == nil || over || ctx.Err() != nil {
+			return
+		}
+		if said != err.Error() {
+			said = err.Error()
+			log.Error("a stream of accounts that have changed is not there", slog.Any("error", err))
+		}
+		select {
+		case <-time.After(remakeEvery):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // gatewaySpecs are the streams that pushes go to. Each has to take every type:

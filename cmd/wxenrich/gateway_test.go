@@ -26,6 +26,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/events/eventstest"
+	"github.com/wxenrich/wxenrich/wechat"
 	"github.com/wxenrich/wxenrich/wechat/push"
 )
 
@@ -54,17 +55,23 @@ func (w *world) setting(name string) string {
 // pushFollow sends a follow to the gateway as WeChat does, and returns the answer.
 func (w *world) pushFollow(t *testing.T, openid string) string {
 	t.Helper()
+	return w.pushAs(t, testAppID, pushToken, openid)
+}
+
+// pushAs is the same of an account that may be another.
+func (w *world) pushAs(t *testing.T, appid, token, openid string) string {
+	t.Helper()
 	key, err := push.ParseKey(pushAESKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := push.Pusher{AppID: testAppID, Token: pushToken, Key: key, Mode: push.SafeMode, Random: rand.Reader}
+	p := push.Pusher{AppID: appid, Token: wechat.Secret(token), Key: key, Mode: push.SafeMode, Random: rand.Reader}
 	values, body, err := p.Push(fmt.Appendf(nil, "<xml><ToUserName>gh_1</ToUserName><FromUserName>%s</FromUserName><CreateTime>%d</CreateTime>"+
 		"<MsgType>event</MsgType><Event>subscribe</Event></xml>", openid, time.Now().Unix()), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fetch(t, http.DefaultClient, "http://"+w.setting("WXENRICH_GATEWAY_LISTEN")+"/wechat/"+testAppID, values, string(body))
+	return fetch(t, http.DefaultClient, "http://"+w.setting("WXENRICH_GATEWAY_LISTEN")+"/wechat/"+appid, values, string(body))
 }
 
 // fetch GETs, or POSTs a body that is not empty.

@@ -16,11 +16,16 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 )
 
+// difference is accounts that are not as they were.
+type difference struct{ added, changed, removed []string }
+
+func (d *difference) any() bool { return len(d.added)+len(d.changed)+len(d.removed) > 0 }
+
 // accountsReader reads the accounts again when they change.
 type accountsReader struct {
 	options config.Options
 	log     *slog.Logger
-	fleet   *fleet
+	change  func(context.Context, *config.Config) (difference, error) // makes what is written be in effect; with an error nothing is
 
 	mu     sync.Mutex
 	cfg    *config.Config // in effect
@@ -70,6 +75,13 @@ func (r *accountsReader) read(ctx context.Context) {
 	defer r.mu.Unlock()
 	defer debug.FreeOSMemory() // a thousand files leave more garbage than their lanes take
 	next, faults := r.cfg.Reload(r.options)
+	var d difference
+	if ctx.Err() == nil && next != r.cfg {
+		var err error
+		if d, err = r.change(ctx, next); err != nil {
+			next, faults = r.cfg, append(faults, config.Fault{Path: "accounts", Problem: err.Error()})
+		}
+	}
 	for _, f := range faults {
 		if !slices.Contains(r.faults, f) {
 			r.log.Error("configuration is not in effect as it is written; the last good state is kept", slog.String("where", f.Where), slog.String("key", f.Path), slog.String("problem", f.Problem))
@@ -91,9 +103,8 @@ func (r *accountsReader) read(ctx context.Context) {
 		return
 	}
 	r.cfg = next
-	added, changed, removed := r.fleet.change(ctx, next)
-	if len(added)+len(changed)+len(removed) > 0 {
-		r.log.Info("accounts have changed", slog.Any("added", added), slog.Any("changed", changed), slog.Any("removed", removed))
+	if d.any() {
+		r.log.Info("accounts have changed", slog.Any("added", d.added), slog.Any("changed", d.changed), slog.Any("removed", d.removed))
 	}
 }
 

@@ -130,7 +130,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if stopAfter != nil { // each account has had its share, whatever becomes of the configuration
 		return s.run(ctx, false)
 	}
-	r := &accountsReader{options: config.Options{Path: a.configPath, Environ: a.environ, Accounts: true}, log: log, fleet: s.fleet, cfg: cfg}
+	r := &accountsReader{options: config.Options{Path: a.configPath, Environ: a.environ, Accounts: true}, log: log, change: s.fleet.change, cfg: cfg}
 	reader.Store(r)
 	stopReading, err := r.follow(ctx)
 	if err != nil {

@@ -38,6 +38,7 @@
 // the account is told by the push's ToUserName, an id such as gh_7f083739789a
 // that each account then has to be given; where there is only one account it is
 // not needed. Whichever way it is found, its token and its appid have to fit.
+// [Gateway.SetAccounts] changes them while pushes come.
 //
 // # Concurrency
 //

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,7 +17,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/time/rate"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/gateway/spool"
@@ -41,8 +42,8 @@ type Publisher interface {
 
 // Config is what a gateway needs. Only Accounts, Path and JS have to be there.
 type Config struct {
-	Accounts    []Account
-	Path        string // begins with a slash
+	Accounts    []Account // at first: see SetAccounts
+	Path        string    // begins with a slash
 	JS          Publisher
 	Timeout     time.Duration // from a push's first byte to the answer; below WeChat's 5 s. Default 4.5 s
 	MaxBody     int64         // bytes. Default 256 KiB
@@ -75,11 +76,10 @@ const (
 // Gateway takes pushes. It is safe for concurrent use.
 type Gateway struct {
 	cfg      Config
-	byAppID  map[string]*Account
-	byID     map[string]*Account // by OriginalID
+	roster   atomic.Pointer[roster]
+	changing sync.Mutex // of the roster
 	mux      *http.ServeMux
 	inFlight chan struct{}
-	limits   map[string]*rate.Limiter // by appid; none if Rate is 0
 	metrics  *metrics
 	tracer   trace.Tracer
 	quiet    quiet
@@ -119,30 +119,13 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: path %q: want one such as /wechat", cfg.Path)
 	}
 	g := &Gateway{
-		cfg: cfg, byAppID: make(map[string]*Account), byID: make(map[string]*Account),
-		inFlight: make(chan struct{}, cfg.MaxInFlight), limits: make(map[string]*rate.Limiter),
+		cfg: cfg, inFlight: make(chan struct{}, cfg.MaxInFlight),
 		tracer: cfg.Tracer.Tracer("github.com/wxenrich/wxenrich/pipeline/gateway"),
 	}
-	for i := range cfg.Accounts {
-		a := &cfg.Accounts[i]
-		if a.Receiver == nil || a.Events.String() == "" {
-			return nil, errors.New("gateway: an account has no receiver or no subject")
-		}
-		if g.byAppID[a.Receiver.AppID()] != nil {
-			return nil, fmt.Errorf("gateway: account %s is there twice", a.Receiver.AppID())
-		}
-		g.byAppID[a.Receiver.AppID()] = a
-		if cfg.Rate > 0 {
-			g.limits[a.Receiver.AppID()] = rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate)))
-		}
-		if a.OriginalID != "" {
-			if g.byID[a.OriginalID] != nil {
-				return nil, fmt.Errorf("gateway: two accounts have the original id %s", a.OriginalID)
-			}
-			g.byID[a.OriginalID] = a
-		}
+	err := g.SetAccounts(cfg.Accounts)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if g.metrics, err = newMetrics(cfg.Meter, cfg.Spool); err != nil {
 		return nil, err
 	}
@@ -169,15 +152,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // account is the one that the path names; nil at the path of all, and an
 // error where there is none of that name.
-func (g *Gateway) account(r *http.Request) (*Account, error) {
-	if appid := r.PathValue("appid"); appid != "" {
-		if a := g.byAppID[appid]; a != nil {
+func (r *roster) account(req *http.Request) (*Account, error) {
+	if appid := req.PathValue("appid"); appid != "" {
+		if a := r.byAppID[appid]; a != nil {
 			return a, nil
 		}
 		return nil, refuse(unknownAccount, "the path names an account that is not configured")
 	}
-	if len(g.cfg.Accounts) == 1 {
-		return &g.cfg.Accounts[0], nil
+	if len(r.all) == 1 {
+		return &r.all[0], nil
 	}
 	return nil, nil
 }

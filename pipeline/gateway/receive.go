@@ -18,7 +18,8 @@ import (
 // verify answers the request by which WeChat finds out whether the address is
 // the account's own.
 func (g *Gateway) verify(w http.ResponseWriter, r *http.Request) {
-	a, err := g.account(r)
+	accounts := g.roster.Load()
+	a, err := accounts.account(r)
 	if err != nil {
 		g.refused(w, r, nil, err)
 		return
@@ -28,10 +29,11 @@ func (g *Gateway) verify(w http.ResponseWriter, r *http.Request) {
 		g.refused(w, r, a, err)
 		return
 	}
-	candidates := g.cfg.Accounts
+	candidates := accounts.all
 	if a != nil {
 		candidates = []Account{*a}
 	}
+	err = refuse(unknownAccount, "no account is configured")
 	for i := range candidates { // at the path of all, whose token fits
 		var echo string
 		if echo, err = candidates[i].Receiver.Verify(q, time.Now()); err == nil {
@@ -87,14 +89,15 @@ func (g *Gateway) push(w http.ResponseWriter, r *http.Request) {
 // allow reports whether an account's rate has room for a push. Only what is
 // signed counts, so nobody but WeChat can use it up.
 func (g *Gateway) allow(appid string) bool {
-	limit := g.limits[appid]
+	limit := g.roster.Load().limits[appid]
 	return limit == nil || limit.Allow()
 }
 
 // read bounds, parses and checks a push. The account is returned with an error
 // too, where it is known.
 func (g *Gateway) read(w http.ResponseWriter, r *http.Request, began time.Time) (*Account, *push.Message, error) {
-	a, err := g.account(r)
+	accounts := g.roster.Load()
+	a, err := accounts.account(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,7 +118,7 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request, began time.Time) 
 		return a, nil, err
 	}
 	if a == nil {
-		if a = g.byID[e.To()]; a == nil {
+		if a = accounts.byID[e.To()]; a == nil {
 			return nil, nil, refuse(unknownAccount, "the path names no account, and ToUserName none that is configured")
 		}
 	}

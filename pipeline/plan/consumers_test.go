@@ -28,15 +28,15 @@ func TestConsumers(t *testing.T) {
 		"the account, and no stream":    {-1, 4000, 995, 0, "2.15.2", ""},
 		"the account says more than it": {1000, 4000, 995, 0, "2.15.2", "warn max_consumers 1000"},
 	} {
-		got := ""
+		var got strings.Builder
 		for _, f := range Consumers(jetstream.StreamConfig{Name: "IN", MaxConsumers: c.stream}, c.accounts, c.have, c.account, c.version) {
-			got += fmt.Sprint(f.Severity, " ", f.Field, " ", f.Have)
+			got.WriteString(fmt.Sprint(f.Severity, " ", f.Field, " ", f.Have))
 			if wantCommand := !strings.Contains(f.Field, "NATS account"); wantCommand != strings.HasPrefix(f.Fix, "nats stream edit IN --max-consumers ") {
 				t.Errorf("%s: fix %q", name, f.Fix)
 			}
 		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%s: %q, want %q", name, got.String(), c.want)
 		}
 	}
 }

@@ -103,6 +103,31 @@ func TestDurableIsSetBack(t *testing.T) {
 	}
 }
 
+// Nor has a replica that was started again, and has had nothing to do since, seen
+// anything that would come again.
+func TestDurableIsSetBackBeforeTheFirstDelivery(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 300
+		w.publish(n, w.openid)
+		cfg := lifelike()
+		kv := w.bucket()
+		first := w.start(cfg, w.board(kv))
+		w.answers(n)
+		w.settled(cfg.Durable)
+		first.stop()
+		time.Sleep(longAfter)
+		calls := w.asked()
+		second := w.start(cfg, w.board(kv))
+		w.until("it runs", func() bool { return second.State().Phase == pipeline.Running })
+		time.Sleep(5 * time.Second)
+		if _, err := w.js.ResetConsumerToSequence(w.Context(), "WX_EVENTS", cfg.Durable, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.settled(cfg.Durable)
+		w.once(n, calls)
+	})
+}
+
 // What the service was told to leave out stays left out, whatever becomes of the
 // durable that knew it.
 func TestBeginOutlivesTheDurable(t *testing.T) {

@@ -44,9 +44,8 @@ func (l *Lane) age(d *delivery, now time.Time) time.Duration {
 // if for the first time.
 func (l *loop) setBack() {
 	l.anew = true
-	if l.upTo = max(l.upTo, l.highest); l.highest == 0 { // nobody notes it without a board
-		_, l.upTo = l.mark.get()
-	}
+	_, seen := l.mark.get() // by us; without a board nobody notes more
+	l.upTo = max(l.upTo, l.highest, seen)
 	l.orphan()
 }
 

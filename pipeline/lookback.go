@@ -25,7 +25,6 @@ import (
 type lookBack struct {
 	turn   chan struct{} // full while somebody reads or asks: a lock that a bubble's clock goes on with
 	js     jetstream.JetStream
-	clock  *natsClock
 	replay string // the generation of answers that counts; empty is the live one
 	hops   bool   // of all generations, and how many redrives led to each
 	places []place
@@ -34,7 +33,7 @@ type lookBack struct {
 	from, to uint64           // the range: from up to, and not with, to
 	since    time.Time        // the answers were read from here
 	at       time.Time        // until here
-	behind   []uint64         // and to which message of each place; 0 where there was none
+	last     []position       // and to which message of each place; zero where there was none
 	known    map[uint64]uint8 // hashes of the sources that have an answer for an output, and the most hops of one
 
 	looked int64 // headers read since it was last counted
@@ -47,6 +46,17 @@ type place struct {
 	window  time.Duration // in which the stream knows a repeat by its id
 	fills   outputSet     // what is there answers for these outputs
 }
+
+// position is a message of a stream, and tells it from one of the same sequence
+// in another stream of that name.
+type position struct {
+	seq uint64
+	at  time.Time
+}
+
+// errAnother is the error of reading on where the stream is another one, or has
+// been restored: what was read of it says nothing.
+var errAnother = errors.New("the stream does not hold the message that was read last")
 
 const (
 	// lookBackSpan is how many sequences are known at a time, at some ten MB.
@@ -130,19 +140,23 @@ func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.at, now) < b.win
 // a sequence.
 func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
 	b.from, b.to, b.since, b.known = from, from+lookBackSpan, since, nil
-	b.behind = make([]uint64, len(b.places))
-	return b.readFrom(ctx, since, make(map[uint64]uint8))
+	b.last = make([]position, len(b.places))
+	return b.readFrom(ctx, make(map[uint64]uint8))
 }
 
 // readOn reads what was stored since the last reading.
 func (b *lookBack) readOn(ctx context.Context) error {
-	return b.readFrom(ctx, b.clock.at(b.at), b.known)
+	err := b.readFrom(ctx, b.known)
+	if errors.Is(err, errAnother) {
+		return b.read(ctx, b.from, b.since)
+	}
+	return err
 }
 
-func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint64]uint8) error {
+func (b *lookBack) readFrom(ctx context.Context, known map[uint64]uint8) error {
 	at := time.Now()
 	for i, p := range b.places {
-		if err := b.readPlace(ctx, p, since, &b.behind[i], known); err != nil {
+		if err := b.readPlace(ctx, p, &b.last[i], known); err != nil {
 			return fmt.Errorf("answers on %s: %w", p.stream, err)
 		}
 	}
@@ -150,10 +164,10 @@ func (b *lookBack) readFrom(ctx context.Context, since time.Time, known map[uint
 	return nil
 }
 
-// readPlace reads from behind a message, or from a time if that is zero, and
-// says behind which it has ended.
-func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, behind *uint64, known map[uint64]uint8) error {
-	since = since.Add(-lookBackMargin)
+// readPlace reads from the message where it ended before, which has to be there
+// still, and says where it has ended now.
+func (b *lookBack) readPlace(ctx context.Context, p place, last *position, known map[uint64]uint8) error {
+	since := b.since.Add(-lookBackMargin)
 	cfg := jetstream.ConsumerConfig{
 		Description:       "wxenrich looks back",
 		FilterSubject:     p.subject,
@@ -165,14 +179,18 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, behi
 		Replicas:          1,
 		InactiveThreshold: time.Minute,
 	}
-	if *behind > 0 {
-		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, *behind+1
+	from := *last
+	if from.seq > 0 {
+		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, from.seq
 	}
 	c, err := b.js.CreateConsumer(ctx, p.stream, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = b.js.DeleteConsumer(context.WithoutCancel(ctx), p.stream, c.CachedInfo().Name) }() // it ends by itself otherwise
+	if from.seq > 0 && c.CachedInfo().NumPending == 0 {
+		return errAnother
+	}
 	// What comes later is within the duplicate window.
 	for left := c.CachedInfo().NumPending; left > 0; {
 		n := min(left, lookBackChunk)
@@ -184,8 +202,12 @@ func (b *lookBack) readPlace(ctx context.Context, p place, since time.Time, behi
 		for msg := range batch.Messages() {
 			got++
 			if meta, err := msg.Metadata(); err == nil {
-				*behind = meta.Sequence.Stream
+				*last = position{meta.Sequence.Stream, meta.Timestamp}
 			}
+			if from.seq > 0 && *last != from {
+				return errAnother
+			}
+			from = position{}
 			b.looked++
 			src, replay, letter, err := events.ParseMsgID(msg.Headers().Get(events.HeaderMsgID))
 			if err == nil && (b.hops || replay == b.replay) && src.Seq >= b.from && src.Seq < b.to {

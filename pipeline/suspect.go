@@ -175,7 +175,7 @@ func (l *Lane) locate(ctx context.Context, b *lookBack) error {
 		places = &found
 		l.places.Store(places)
 	}
-	b.js, b.clock, b.replay, b.places, b.all = l.js, &l.clock, l.task.replay(), *places, l.cfg.allOutputs()
+	b.js, b.replay, b.places, b.all = l.js, l.task.replay(), *places, l.cfg.allOutputs()
 	b.hops = l.redrives()
 	return nil
 }

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/events/eventstest"
+)
+
+// Whoever reads on notices that the output is another stream of the same name,
+// or an older one of itself: what is on it now counts, whatever its sequences.
+func TestLookBackReadsOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		between func(s *stage) // the reading and the reading on
+		want    []uint64       // the events that have an answer at the end, of 1 to 20
+	}{
+		"more has come":          {func(s *stage) { s.answer(11, 15) }, span(1, 15)},
+		"nothing has come":       {func(*stage) {}, span(1, 10)},
+		"made anew":              {func(s *stage) { s.create(); s.answer(11, 13) }, span(11, 13)},
+		"made anew, and is full": {func(s *stage) { s.create(); s.answer(5, 20) }, span(5, 20)},
+		"made anew, and empty":   {func(s *stage) { s.create() }, nil},
+		"its last was deleted":   {func(s *stage) { s.remove(10); s.answer(11, 12) }, append(span(1, 9), 11, 12)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
+				js, err := jetstream.New(server.Connect())
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := &stage{t, js}
+				s.create()
+				s.answer(1, 10)
+				b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1}
+				if err := b.read(t.Context(), 1, time.Now().Add(-time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				tc.between(s)
+				if err := b.readOn(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				var got []uint64
+				for seq := range uint64(20) {
+					if b.answered(&delivery{event: events.Event{Source: source(seq + 1)}}) != 0 {
+						got = append(got, seq+1)
+					}
+				}
+				if fmt.Sprint(got) != fmt.Sprint(tc.want) {
+					t.Errorf("answered are %v, want %v", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// stage is an output stream that things are done to.
+type stage struct {
+	*testing.T
+	js jetstream.JetStream
+}
+
+// create makes the stream, anew if it was there.
+func (s *stage) create() {
+	s.Helper()
+	_ = s.js.DeleteStream(s.Context(), "OUT")
+	if _, err := s.js.CreateStream(s.Context(), jetstream.StreamConfig{Name: "OUT", Subjects: []string{"out.*"}}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// answer stores the answers of events.
+func (s *stage) answer(from, to uint64) {
+	s.Helper()
+	for _, seq := range span(from, to) {
+		src := source(seq)
+		msg := nats.NewMsg("out.a")
+		msg.Header.Set(events.HeaderMsgID, src.MsgID(""))
+		if _, err := s.js.PublishMsg(s.Context(), msg); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) remove(seq uint64) {
+	s.Helper()
+	stream, err := s.js.Stream(s.Context(), "OUT")
+	if err == nil {
+		err = stream.DeleteMsg(s.Context(), seq)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func source(seq uint64) events.Source {
+	return events.Source{Stream: "IN", Seq: seq, Time: time.Unix(1_700_000_000, int64(seq))}
+}
+
+func span(from, to uint64) (all []uint64) {
+	for seq := from; seq <= to; seq++ {
+		all = append(all, seq)
+	}
+	return all
+}

@@ -163,11 +163,11 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		return b, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}
 	b.reached, b.order = b.consumer.CachedInfo().Delivered.Stream, b.consumer.CachedInfo().Delivered.Consumer
-	if places, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
-		if err := l.apart(places); err != nil {
+	if found, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
+		if err := l.apart(found.places); err != nil {
 			return b, err
 		}
-		l.places.Store(&places)
+		l.places.Store(found)
 	}
 	return b, l.inspect(b.consumer.CachedInfo())
 }

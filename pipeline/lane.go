@@ -63,7 +63,7 @@ type Lane struct {
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
 	clock   natsClock
-	places  atomic.Pointer[[]place]     // where answers are; nil while it is not known
+	places  atomic.Pointer[whereabouts] // of answers; nil while they are not known
 	past    atomic.Pointer[lookBack]    // which events have an answer
 	crashes atomic.Pointer[strike.Book] // which events were in hand in one; nil if none is known
 	decoder events.Decoder

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ type lookBack struct {
 
 	from, to uint64           // the range: from up to, and not with, to
 	since    time.Time        // the answers were read from here
-	at       time.Time        // until here
+	asOf     time.Time        // until here
 	last     []position       // and to which message of each place; zero where there was none
 	known    map[uint64]uint8 // hashes of the sources that have an answer for an output, and the most hops of one
 
@@ -80,10 +81,23 @@ func sourceHash(src *events.Source, replay string, output outputSet) uint64 {
 	}{src.Stream, replay, src.Seq, uint64(src.Time.UnixNano()), output})
 }
 
-// findPlaces says where the account's answers are: the outputs in their order,
-// then the dead letters.
-func (l *Lane) findPlaces(ctx context.Context) ([]place, error) {
-	var places []place
+// whereabouts are the places of an account's answers, as they were at a time: the
+// outputs in their order, then the dead letters.
+type whereabouts struct {
+	places []place
+	at     time.Time
+}
+
+// placesFor is how long places are taken to be as they were. They are asked for
+// again only when there are repeats.
+const placesFor = 10 * time.Second
+
+// old reports whether an operator may have edited or moved a stream since.
+func (w *whereabouts) old(now time.Time) bool { return w == nil || elapsed(w.at, now) > placesFor }
+
+// findPlaces says where the account's answers are.
+func (l *Lane) findPlaces(ctx context.Context) (*whereabouts, error) {
+	found := &whereabouts{at: time.Now()}
 	for i := range len(l.cfg.Outputs) + 1 {
 		t, fills := l.cfg.Dead, l.cfg.allOutputs()
 		if i < len(l.cfg.Outputs) {
@@ -98,9 +112,9 @@ func (l *Lane) findPlaces(ctx context.Context) ([]place, error) {
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", name, err)
 		}
-		places = append(places, place{name, subject, stream.CachedInfo().Config.Duplicates, fills})
+		found.places = append(found.places, place{name, subject, stream.CachedInfo().Config.Duplicates, fills})
 	}
-	return places, nil
+	return found, nil
 }
 
 // answersOf is the subject of all answers of an account.
@@ -114,13 +128,21 @@ func answersOf(t events.Template, appid string) string {
 	return strings.Join(tokens, ".")
 }
 
+// at has it look at places from now on. What it knows of others is forgotten.
+func (b *lookBack) at(places []place) {
+	same := slices.EqualFunc(b.places, places, func(x, y place) bool { return x.stream == y.stream && x.subject == y.subject })
+	if b.places = places; !same {
+		b.known = nil
+	}
+}
+
 // window is how long the server knows an answer by its id, on all places.
-func (b *lookBack) window() time.Duration {
-	if len(b.places) == 0 {
+func window(places []place) time.Duration {
+	if len(places) == 0 {
 		return 0
 	}
-	window := b.places[0].window
-	for _, p := range b.places[1:] {
+	window := places[0].window
+	for _, p := range places[1:] {
 		window = min(window, p.window)
 	}
 	return window
@@ -134,7 +156,7 @@ func (b *lookBack) covers(seq uint64, since time.Time) bool {
 
 // fresh reports whether the server knows by their ids all answers that were
 // stored since the reading.
-func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.at, now) < b.window()/4 }
+func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.asOf, now) < window(b.places)/4 }
 
 // read reads the answers' headers from a time on, for the range that begins at
 // a sequence.
@@ -160,7 +182,7 @@ func (b *lookBack) readFrom(ctx context.Context, known map[uint64]uint8) error {
 			return fmt.Errorf("answers on %s: %w", p.stream, err)
 		}
 	}
-	b.at, b.known = at, known
+	b.asOf, b.known = at, known
 	return nil
 }
 

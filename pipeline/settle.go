@@ -102,15 +102,15 @@ func (l *Lane) acknowledge(a answer, now time.Time) {
 
 // at says at which stream an answer failed. The subject may hold an openid.
 func (l *Lane) at(a answer, err error) error {
-	places := l.places.Load()
-	if places == nil {
+	known := l.places.Load()
+	if known == nil {
 		return err
 	}
 	i := len(l.cfg.Outputs) // where dead letters go
 	if a.cause == nil {
 		i = bits.TrailingZeros8(uint8(a.fills))
 	}
-	return fmt.Errorf("stream %s: %w", (*places)[i].stream, err)
+	return fmt.Errorf("stream %s: %w", known.places[i].stream, err)
 }
 
 // publish publishes answers, those for one stream together. It returns one error

@@ -30,7 +30,7 @@ func (l *loop) suspect(now time.Time, d *delivery) bool {
 	if !d.repeat || d.forgotten {
 		return d.forgotten
 	}
-	return l.age(d, now) > l.trusted()
+	return l.age(d, now) > l.trusted() || l.places.Load().old(now)
 }
 
 // age is for how long an answer to an event may have been stored, as NATS's clock
@@ -52,12 +52,11 @@ func (l *loop) setBack() {
 // trusted is how old an answer may be for the output stream to know it by its
 // id, with some room for clocks and for the publish itself.
 func (l *Lane) trusted() time.Duration {
-	places := l.places.Load()
-	if places == nil {
+	known := l.places.Load()
+	if known == nil {
 		return 0
 	}
-	b := lookBack{places: *places}
-	return b.window() / 4 * 3
+	return window(known.places) / 4 * 3
 }
 
 // clearSuspects looks for the answers of the suspects, beside the loop.
@@ -130,10 +129,8 @@ func (l *Lane) lookFor(c contexts, ds []*delivery, taken func(*delivery) time.Ti
 // lookForOne finds for which outputs a delivery is answered.
 func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, asked time.Time) (answered outputSet, err error) {
 	src := &d.event.Source
-	if b.places == nil {
-		if err := l.locate(ctx, b); err != nil {
-			return 0, err
-		}
+	if err := l.locate(ctx, b); err != nil {
+		return 0, err
 	}
 	since := latest(latest(src.Time, l.task.begun()), taken)
 	now := time.Now()
@@ -152,7 +149,7 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 			from -= min(from, lookBackSpan/2)
 		}
 		err = b.read(ctx, from, since)
-	case b.at.Before(asked) && (l.redrives() || !b.fresh(now)): // else whoever publishes looks once more if it takes long
+	case b.asOf.Before(asked) && (l.redrives() || !b.fresh(now)): // else whoever publishes looks once more if it takes long
 		l.stats.lookBacks.Add(1)
 		err = b.readOn(ctx)
 	}
@@ -166,16 +163,17 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 
 // locate makes sure that it is known where answers are.
 func (l *Lane) locate(ctx context.Context, b *lookBack) error {
-	places := l.places.Load()
-	if places == nil {
+	known := l.places.Load()
+	if known.old(time.Now()) {
 		found, err := l.findPlaces(ctx)
 		if err != nil {
 			return err
 		}
-		places = &found
-		l.places.Store(places)
+		known = found
+		l.places.Store(known)
 	}
-	b.js, b.replay, b.places, b.all = l.js, l.task.replay(), *places, l.cfg.allOutputs()
+	b.at(known.places)
+	b.js, b.replay, b.all = l.js, l.task.replay(), l.cfg.allOutputs()
 	b.hops = l.redrives()
 	return nil
 }

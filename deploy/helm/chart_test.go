@@ -35,6 +35,8 @@ const chartDir = "wxenrich"
 
 // release is what one set of values makes.
 type release struct {
+	Gateway gatewayRelease
+
 	ConfigMap, Dashboard *core.ConfigMap
 	Deployment           *apps.Deployment
 	Service              *core.Service
@@ -43,6 +45,17 @@ type release struct {
 	ScaledObject         *scaledObject
 	ServiceMonitor       *monitoring.ServiceMonitor
 	PrometheusRule       *monitoring.PrometheusRule
+}
+
+// gatewayRelease is what of it is the gateway's.
+type gatewayRelease struct {
+	ConfigMap      *core.ConfigMap
+	Deployment     *apps.Deployment
+	Service        *core.Service
+	PDB            *policy.PodDisruptionBudget
+	NetworkPolicy  *network.NetworkPolicy
+	Ingress        *network.Ingress
+	ServiceMonitor *monitoring.ServiceMonitor
 }
 
 // scaledObject is as much of KEDA's as the chart uses.
@@ -123,8 +136,12 @@ func install(t *testing.T, path string) *release {
 				continue // what is not wanted leaves a comment, or nothing
 			}
 			if into, ok := custom[kind.Kind]; ok {
+				before := r.ServiceMonitor
 				if err := yaml.UnmarshalStrict([]byte(doc), into()); err != nil {
 					t.Fatalf("%s: %v\n%s", name, err, doc)
+				}
+				if m := r.ServiceMonitor; m != before && strings.HasSuffix(m.Name, "-gateway") {
+					r.Gateway.ServiceMonitor, r.ServiceMonitor = m, before
 				}
 				continue
 			}
@@ -140,6 +157,10 @@ func install(t *testing.T, path string) *release {
 
 func (r *release) keep(t *testing.T, object any) {
 	t.Helper()
+	if o, ok := object.(meta.Object); ok && strings.HasSuffix(o.GetName(), "-gateway") {
+		r.Gateway.keep(t, object)
+		return
+	}
 	switch o := object.(type) {
 	case *core.ConfigMap:
 		if strings.HasSuffix(o.Name, "-dashboard") {
@@ -160,7 +181,27 @@ func (r *release) keep(t *testing.T, object any) {
 	}
 }
 
-var sets = []string{"testdata/least.yaml", "testdata/secured.yaml", "testdata/scaled.yaml"}
+func (g *gatewayRelease) keep(t *testing.T, object any) {
+	t.Helper()
+	switch o := object.(type) {
+	case *core.ConfigMap:
+		g.ConfigMap = o
+	case *apps.Deployment:
+		g.Deployment = o
+	case *core.Service:
+		g.Service = o
+	case *policy.PodDisruptionBudget:
+		g.PDB = o
+	case *network.NetworkPolicy:
+		g.NetworkPolicy = o
+	case *network.Ingress:
+		g.Ingress = o
+	default:
+		t.Fatalf("nobody expects a %T", o)
+	}
+}
+
+var sets = []string{"testdata/least.yaml", "testdata/secured.yaml", "testdata/scaled.yaml", "testdata/gateway.yaml"}
 
 func TestLint(t *testing.T) {
 	for _, set := range sets {
@@ -234,10 +275,25 @@ func quantity(t *testing.T, s string) int64 {
 // Secrets are named and mounted: no object holds one, and each file that the
 // configuration names is there.
 func TestSecretsByReference(t *testing.T) {
+	type pod struct {
+		set  string
+		d    *apps.Deployment
+		conf *core.ConfigMap
+	}
+	var pods []pod
 	for _, set := range sets {
 		r := install(t, set)
-		mounted := map[string]bool{}
-		for _, v := range r.Deployment.Spec.Template.Spec.Volumes {
+		pods = append(pods, pod{set, r.Deployment, r.ConfigMap})
+		if g := r.Gateway; g.Deployment != nil {
+			pods = append(pods, pod{set + ", the gateway", g.Deployment, g.ConfigMap})
+		}
+	}
+	if len(pods) != len(sets)+1 {
+		t.Errorf("%d kinds of pods", len(pods))
+	}
+	for _, p := range pods {
+		set, mounted := p.set, map[string]bool{}
+		for _, v := range p.d.Spec.Template.Spec.Volumes {
 			if v.Projected == nil {
 				continue
 			}
@@ -250,7 +306,7 @@ func TestSecretsByReference(t *testing.T) {
 				}
 			}
 		}
-		text := r.ConfigMap.Data["wxenrich.yaml"]
+		text := p.conf.Data["wxenrich.yaml"]
 		for path := range mounted {
 			if !strings.Contains(text, ": "+path+"\n") {
 				t.Errorf("%s: %s is mounted, and the configuration does not name it:\n%s", set, path, text)
@@ -267,20 +323,26 @@ func TestSecretsByReference(t *testing.T) {
 // The configuration that the chart writes is one that the service takes.
 func TestConfig(t *testing.T) {
 	for _, set := range sets {
-		path := filepath.Join(t.TempDir(), "wxenrich.yaml")
-		if err := os.WriteFile(path, []byte(install(t, set).ConfigMap.Data["wxenrich.yaml"]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c := exec.CommandContext(t.Context(), "go", "run", "-C", "../..", "./cmd/wxenrich", "config", "check", "--config", path)
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", set, err, out)
+		r := install(t, set)
+		for _, conf := range []*core.ConfigMap{r.ConfigMap, r.Gateway.ConfigMap} {
+			if conf == nil {
+				continue
+			}
+			path := filepath.Join(t.TempDir(), "wxenrich.yaml")
+			if err := os.WriteFile(path, []byte(conf.Data["wxenrich.yaml"]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := exec.CommandContext(t.Context(), "go", "run", "-C", "../..", "./cmd/wxenrich", "config", "check", "--config", path)
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Errorf("%s, %s: %v\n%s", set, conf.Name, err, out)
+			}
 		}
 	}
 }
 
 func TestLeast(t *testing.T) {
 	r := install(t, "testdata/least.yaml")
-	if r.ScaledObject != nil || r.ServiceMonitor != nil || r.PrometheusRule != nil || r.Dashboard != nil {
+	if r.Gateway != (gatewayRelease{}) || r.ScaledObject != nil || r.ServiceMonitor != nil || r.PrometheusRule != nil || r.Dashboard != nil {
 		t.Error("what nobody asked for is made, on a cluster that may not know it")
 	}
 	if n := *r.Deployment.Spec.Replicas; n != 2 {
@@ -372,6 +434,71 @@ func TestScaled(t *testing.T) {
 	}
 }
 
+// The gateway is reached by the Ingress, reaches NATS and nobody else, as a user
+// of its own, and knows its accounts' streams and no AppSecret.
+func TestGateway(t *testing.T) {
+	r := install(t, "testdata/gateway.yaml")
+	g := r.Gateway
+	pod, c := g.Deployment.Spec.Template.Spec, g.Deployment.Spec.Template.Spec.Containers[0]
+	sc := c.SecurityContext
+	if !*pod.SecurityContext.RunAsNonRoot || !*sc.ReadOnlyRootFilesystem || *sc.AllowPrivilegeEscalation ||
+		!slices.Equal(sc.Capabilities.Drop, []core.Capability{"ALL"}) || *pod.AutomountServiceAccountToken {
+		t.Errorf("the pod may do more than it needs: %+v %+v", pod.SecurityContext, sc)
+	}
+	if c.LivenessProbe.HTTPGet.Path != "/livez" || c.ReadinessProbe.HTTPGet.Path != "/readyz" || c.Args[0] != "gateway" {
+		t.Errorf("%v, probes %v and %v", c.Args, c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet)
+	}
+	ports := map[string]int32{}
+	for _, p := range c.Ports {
+		ports[p.Name] = p.ContainerPort
+	}
+	for _, e := range c.Env {
+		want := map[string]string{"GOMEMLIMIT": "230MiB", "WXENRICH_GATEWAY_LISTEN": fmt.Sprintf("0.0.0.0:%d", ports["push"]),
+			"WXENRICH_GATEWAY_HTTP_LISTEN": fmt.Sprintf("0.0.0.0:%d", ports["http"])}[e.Name]
+		if e.Value != want {
+			t.Errorf("%s is %s, want %s", e.Name, e.Value, want)
+		}
+	}
+	path := g.Ingress.Spec.Rules[0].HTTP.Paths[0]
+	if g.Ingress.Spec.Rules[0].Host != "wx.example.com" || path.Path != "/wechat" || path.Backend.Service.Name != g.Service.Name ||
+		g.Ingress.Spec.TLS[0].SecretName != "wx-tls" || *g.Ingress.Spec.IngressClassName != "nginx" {
+		t.Errorf("the ingress is %+v", g.Ingress.Spec)
+	}
+	for _, p := range g.Service.Spec.Ports {
+		if ports[p.TargetPort.StrVal] == 0 {
+			t.Errorf("the service leads to %v", p)
+		}
+	}
+	for _, selector := range []map[string]string{g.Deployment.Spec.Selector.MatchLabels, g.Service.Spec.Selector, g.PDB.Spec.Selector.MatchLabels,
+		g.NetworkPolicy.Spec.PodSelector.MatchLabels, g.ServiceMonitor.Spec.Selector.MatchLabels} {
+		if !maps.Equal(selector, g.Deployment.Spec.Selector.MatchLabels) || selector["app.kubernetes.io/name"] == r.Service.Spec.Selector["app.kubernetes.io/name"] {
+			t.Errorf("%v selects others than the gateway's pods", selector)
+		}
+	}
+	for _, e := range g.NetworkPolicy.Spec.Egress {
+		for _, p := range e.Ports {
+			if n := p.Port.IntValue(); n != 53 && n != 4222 {
+				t.Errorf("it may reach port %d", n)
+			}
+		}
+	}
+	if from := g.NetworkPolicy.Spec.Ingress[0]; from.Ports[0].Port.IntValue() != int(ports["push"]) || from.From[0].NamespaceSelector == nil {
+		t.Errorf("pushes come by %+v", from)
+	}
+	text := g.ConfigMap.Data["wxenrich.yaml"]
+	for want, has := range map[string]bool{"stream: CRM_{appid}": true, "/nats/creds": true, "password": false, "secret_file": false,
+		"/push/wxfedcba9876543210/aes-key": true, "encrypted_only: true": true} {
+		if strings.Contains(text, want) != has {
+			t.Errorf("%q is in it: %v\n%s", want, !has, text)
+		}
+	}
+	for _, source := range pod.Volumes[1].Projected.Sources {
+		if source.Secret.Name == "nats" || source.Secret.Name == "wx" {
+			t.Errorf("the gateway is given %s, which is the service's", source.Secret.Name)
+		}
+	}
+}
+
 // What the chart cannot do, or what would put a secret where anybody reads it,
 // is refused before anything is made.
 func TestRefused(t *testing.T) {
@@ -392,6 +519,10 @@ func TestRefused(t *testing.T) {
 		"no memory limit":       account("") + "resources: {limits: {memory: null}}",
 		"a limit in bytes":      account("") + "resources: {limits: {memory: \"500000000\"}}",
 		"a privileged port":     account("") + "http: {port: 80}",
+		"a gateway of nobody":   account("") + "gateway: {enabled: true}",
+		"a push token by value": account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: abc}]}",
+		"an ingress of no host": account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: {name: p, key: t}}], ingress: {enabled: true}}",
+		"a spool without disk":  account("") + "config: {gateway: {spool: {dir: /x}}}",
 		"a password of nobody":  account("") + "nats: {passwordSecret: {name: n, key: p}}",
 	} {
 		var v map[string]any

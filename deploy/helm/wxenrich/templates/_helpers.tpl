@@ -11,6 +11,18 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- define "wxenrich.gateway.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-gateway
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "wxenrich.gateway.labels" -}}
+{{ include "wxenrich.gateway.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
 {{- define "wxenrich.labels" -}}
 {{ include "wxenrich.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -28,7 +40,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- /* What the Go runtime may use: nine tenths of the limit, in MiB. */ -}}
 {{- define "wxenrich.gomemlimit" -}}
-{{- $limit := .Values.resources.limits.memory -}}
+{{- $limit := . -}}
 {{- $mib := $limit | trimSuffix "i" | trimSuffix "M" | trimSuffix "G" | int -}}
 {{- if hasSuffix "Gi" $limit -}}{{- $mib = mul $mib 1024 -}}{{- end -}}
 {{ div (mul $mib 9) 10 }}MiB
@@ -53,8 +65,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ max (int $a.minReplicas) (min (int $a.maxReplicas) $fed) }}
 {{- end -}}
 
-{{- /* wxenrich.yaml: what the values say, and where the secrets are mounted. */ -}}
-{{- define "wxenrich.yaml" -}}
+{{- /* The section nats, which is the same for the service and the gateway. */ -}}
+{{- define "wxenrich.nats" -}}
 {{- $nats := dict "url" .Values.nats.url -}}
 {{- if .Values.nats.credsSecret.name -}}{{- $_ := set $nats "creds" "/run/secrets/wxenrich/nats/creds" -}}{{- end -}}
 {{- if .Values.nats.nkeySecret.name -}}{{- $_ := set $nats "nkey" "/run/secrets/wxenrich/nats/nkey" -}}{{- end -}}
@@ -69,6 +81,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $_ := set $nats "tls_key" "/run/secrets/wxenrich/nats-tls/tls.key" -}}
 {{- end -}}
 {{- end -}}
+{{- $nats | toYaml -}}
+{{- end -}}
+
+{{- /* wxenrich.yaml: what the values say, and where the secrets are mounted. */ -}}
+{{- define "wxenrich.yaml" -}}
+{{- $nats := include "wxenrich.nats" . | fromYaml -}}
 {{- $accounts := list -}}
 {{- range .Values.accounts -}}
 {{- $of := dict "appid" .appid "secret_file" (printf "/run/secrets/wxenrich/accounts/%s" .appid) -}}
@@ -79,4 +97,66 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $own := dict "nats" $nats "accounts" $accounts "shutdown" (dict "grace" (printf "%ds" (int .Values.shutdownGraceSeconds))) -}}
 {{- if $http -}}{{- $_ := set $own "http" $http -}}{{- end -}}
 {{ merge $own .Values.config | toYaml }}
+{{- end -}}
+
+{{- /* The values as the gateway sees them: its NATS user may be its own. */ -}}
+{{- define "wxenrich.gateway.values" -}}
+{{- $v := deepCopy .Values -}}
+{{- if .Values.gateway.credsSecret.name -}}
+{{- $none := dict "name" "" "key" "none" -}}
+{{- $_ := set $v "nats" (merge (dict "credsSecret" .Values.gateway.credsSecret "nkeySecret" $none "passwordSecret" $none) (omit $v.nats "credsSecret" "nkeySecret" "passwordSecret")) -}}
+{{- end -}}
+{{ $v | toYaml }}
+{{- end -}}
+
+{{- /* wxenrich.yaml of the gateway. What an account says of its input it says for both. */ -}}
+{{- define "wxenrich.gateway.yaml" -}}
+{{- $nats := include "wxenrich.nats" (dict "Values" (include "wxenrich.gateway.values" . | fromYaml)) | fromYaml -}}
+{{- $inputs := dict -}}
+{{- range .Values.accounts -}}{{- $_ := set $inputs .appid (dig "config" "input" dict .) -}}{{- end -}}
+{{- $accounts := list -}}
+{{- range .Values.gateway.accounts -}}
+{{- $push := dict "token_file" (printf "/run/secrets/wxenrich/push/%s/token" .appid) -}}
+{{- if .aesKey -}}{{- $_ := set $push "aes_key_file" (printf "/run/secrets/wxenrich/push/%s/aes-key" .appid) -}}{{- end -}}
+{{- $of := dict "appid" .appid "push" (merge $push (.config | default dict)) -}}
+{{- with get $inputs .appid -}}{{- $_ := set $of "input" . -}}{{- end -}}
+{{- $accounts = append $accounts $of -}}
+{{- end -}}
+{{- $http := dict -}}
+{{- if .Values.http.tokenSecret.name -}}{{- $_ := set $http "token_file" "/run/secrets/wxenrich/http/token" -}}{{- end -}}
+{{- $own := dict "nats" $nats "accounts" $accounts -}}
+{{- if $http -}}{{- $_ := set $own "http" $http -}}{{- end -}}
+{{ merge $own .Values.config | toYaml }}
+{{- end -}}
+
+{{- /* The Secrets that NATS and http ask for, as sources of a projected volume. */ -}}
+{{- define "wxenrich.secrets" -}}
+{{- range $file, $of := dict "creds" .Values.nats.credsSecret "nkey" .Values.nats.nkeySecret "password" .Values.nats.passwordSecret }}
+{{- if $of.name }}
+- secret:
+    name: {{ $of.name }}
+    items: [{key: {{ $of.key }}, path: nats/{{ $file }}}]
+{{- end }}
+{{- end }}
+{{- with .Values.nats.tls }}
+{{- if .secret }}
+- secret:
+    name: {{ .secret }}
+    items:
+      {{- if .ca }}
+      - {key: ca.crt, path: nats-tls/ca.crt}
+      {{- end }}
+      {{- if .client }}
+      - {key: tls.crt, path: nats-tls/tls.crt}
+      - {key: tls.key, path: nats-tls/tls.key}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.http.tokenSecret }}
+{{- if .name }}
+- secret:
+    name: {{ .name }}
+    items: [{key: {{ .key }}, path: http/token}]
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -20,7 +20,7 @@ type benchFlags struct {
 	runs    int
 	relay   bool
 	control bool
-	profile string
+	profile bench.Profiles
 	json    bool
 }
 
@@ -75,7 +75,8 @@ Every run also checks that each event has exactly one answer.
 	fl.IntVar(&f.runs, "runs", 3, "runs of each, in turns")
 	fl.BoolVar(&f.relay, "relay", true, "measure the relay too")
 	fl.BoolVar(&f.control, "control", true, "measure the service twice, to show the noise")
-	fl.StringVar(&f.profile, "cpuprofile", "", "file for a profile of the service's processor time, for go tool pprof")
+	fl.StringVar(&f.profile.CPU, "cpuprofile", "", "file for a profile of the service's processor time, for go tool pprof")
+	fl.StringVar(&f.profile.Memory, "memprofile", "", "the same of what it allocates and holds")
 	fl.BoolVar(&f.json, "json", false, "print JSON, with each run")
 	register(c, "pace", "fixed", "adaptive")
 	group(c)

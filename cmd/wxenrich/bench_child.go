@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,9 +19,10 @@ import (
 // newBenchChildCommand runs another command as a process of a benchmark: until
 // its standard input ends at the latest, and in the end it says what it has cost.
 func newBenchChildCommand(a *app) *cobra.Command {
-	var profile string
+	var profiles bench.Profiles
 	c := &cobra.Command{Use: "child -- COMMAND", Short: "Run a command and say what it took", Hidden: true}
-	c.Flags().StringVar(&profile, "cpuprofile", "", "file for a profile")
+	c.Flags().StringVar(&profiles.CPU, "cpuprofile", "", "file for a profile")
+	c.Flags().StringVar(&profiles.Memory, "memprofile", "", "file for a profile")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ctx, cancel := context.WithCancel(c.Context())
 		defer cancel()
@@ -28,8 +30,8 @@ func newBenchChildCommand(a *app) *cobra.Command {
 			_, _ = io.Copy(io.Discard, a.in) // its end is the news
 			cancel()
 		}()
-		if profile != "" {
-			file, err := os.Create(profile)
+		if profiles.CPU != "" {
+			file, err := os.Create(profiles.CPU)
 			if err != nil {
 				return err
 			}
@@ -41,6 +43,15 @@ func newBenchChildCommand(a *app) *cobra.Command {
 		}
 		if code := execute(ctx, args, a.streams); code != 0 {
 			return fmt.Errorf("ended with code %d", code)
+		}
+		if profiles.Memory != "" {
+			var b bytes.Buffer
+			if err := pprof.Lookup("allocs").WriteTo(&b, 0); err != nil {
+				return err
+			}
+			if err := os.WriteFile(profiles.Memory, b.Bytes(), 0o644); err != nil {
+				return err
+			}
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)

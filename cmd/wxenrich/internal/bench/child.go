@@ -21,6 +21,12 @@ type Program struct {
 	Environ []string
 }
 
+// Profiles are the files for what pprof says of the service; empty for none.
+type Profiles struct {
+	CPU    string // where its processor time goes
+	Memory string // what it has allocated, and what it held when it collected garbage last
+}
+
 // Usage is what a child says of itself at its end.
 type Usage struct {
 	Mallocs uint64 `json:"mallocs"` // objects allocated
@@ -42,7 +48,7 @@ const childPatience = time.Minute
 
 // start runs a command of the program and waits for a line that contains up; it
 // returns that line.
-func (p *Program) start(ctx context.Context, dir, up, profile string, args ...string) (*child, string, error) {
+func (p *Program) start(ctx context.Context, dir, up string, profiles Profiles, args ...string) (*child, string, error) {
 	name := args[0]
 	c := &child{up: make(chan string, 1), usage: make(chan Usage, 1), errors: filepath.Join(dir, name+".err")}
 	file, err := os.Create(c.errors)
@@ -50,7 +56,7 @@ func (p *Program) start(ctx context.Context, dir, up, profile string, args ...st
 		return nil, "", err
 	}
 	defer file.Close() // the child has its own
-	c.cmd = exec.Command(p.Path, append([]string{"bench", "child", "--cpuprofile", profile, "--"}, args...)...)
+	c.cmd = exec.Command(p.Path, append([]string{"bench", "child", "--cpuprofile", profiles.CPU, "--memprofile", profiles.Memory, "--"}, args...)...)
 	c.cmd.Env, c.cmd.Stderr = p.Environ, file
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, "", err

@@ -24,7 +24,7 @@ type Options struct {
 	Runs    int
 	Relay   bool
 	Control bool
-	Profile string       // file for a profile of the service's processor time in the first run
+	Profile Profiles     // of the service's first run
 	Say     func(string) // what is done now
 }
 
@@ -46,12 +46,12 @@ func (p Program) Compare(ctx context.Context, c Case, o Options) (*Comparison, e
 	}
 	for i := range o.Runs {
 		for _, t := range turns {
-			profile := ""
+			var profiles Profiles
 			if i == 0 && t.runs == &r.Service {
-				profile = o.Profile
+				profiles = o.Profile
 			}
 			o.Say(fmt.Sprintf("%s: run %d of %d, %s", c.Name, i+1, o.Runs, t.who))
-			f, err := p.Run(ctx, &c, t.relay, profile)
+			f, err := p.Run(ctx, &c, t.relay, profiles)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", c.Name, t.who, err)
 			}

@@ -12,9 +12,8 @@ import (
 // runPatience is how long nothing may be answered until a run is given up.
 const runPatience = 2 * time.Minute
 
-// Run measures a case once: the service's, or the relay's with the same load. A
-// profile of the service's processor time goes to the file, if one is named.
-func (p Program) Run(ctx context.Context, c *Case, relay bool, profile string) (f Figures, err error) {
+// Run measures a case once: the service's, or the relay's with the same load.
+func (p Program) Run(ctx context.Context, c *Case, relay bool, profiles Profiles) (f Figures, err error) {
 	w, err := p.newWorld(ctx, c, !relay)
 	if err != nil {
 		return f, err
@@ -27,7 +26,7 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profile string) (
 			return f, err
 		}
 	}
-	workers, err := w.startWorkers(ctx, relay, profile)
+	workers, err := w.startWorkers(ctx, relay, profiles)
 	defer func() {
 		for _, k := range workers {
 			k.kill()
@@ -73,9 +72,9 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profile string) (
 }
 
 // startWorkers starts the relay, or the replicas of the service.
-func (w *world) startWorkers(ctx context.Context, relay bool, profile string) (workers []*child, err error) {
+func (w *world) startWorkers(ctx context.Context, relay bool, profiles Profiles) (workers []*child, err error) {
 	if relay {
-		k, _, err := w.program.start(ctx, w.dir, "", "", "bench", "relay", "--server", w.url)
+		k, _, err := w.program.start(ctx, w.dir, "", Profiles{}, "bench", "relay", "--server", w.url)
 		return append(workers, k), err
 	}
 	path, err := w.configure()
@@ -84,9 +83,9 @@ func (w *world) startWorkers(ctx context.Context, relay bool, profile string) (w
 	}
 	for i := range w.Service.Replicas {
 		if i > 0 {
-			profile = ""
+			profiles = Profiles{}
 		}
-		k, _, err := w.program.start(ctx, w.dir, "", profile, "run", "--config", path)
+		k, _, err := w.program.start(ctx, w.dir, "", profiles, "run", "--config", path)
 		if err != nil {
 			return workers, err
 		}

@@ -118,7 +118,7 @@ func (p Program) Scale(ctx context.Context, d Dimension, runs int, say func(stri
 			for range runs {
 				say(fmt.Sprintf("%s: %s, %g", d.Name, s.Name, v))
 				limited, cancel := context.WithTimeout(ctx, scalePatience)
-				f, err := p.Run(limited, &c, s.Relay, "")
+				f, err := p.Run(limited, &c, s.Relay, Profiles{})
 				cancel()
 				switch {
 				case err == nil:

@@ -52,7 +52,7 @@ func (p Program) Tracing(ctx context.Context, c Case, rounds int, say func(strin
 		cost := func(name string, environ []string) (float64, error) {
 			say(fmt.Sprintf("round %d of %d: %s", round+1, rounds, name))
 			traced := Program{Path: p.Path, Environ: slices.Concat(p.Environ, environ)}
-			f, err := traced.Run(ctx, &c, false, "")
+			f, err := traced.Run(ctx, &c, false, Profiles{})
 			return f.CPU, err
 		}
 		off, err := cost("off", nil)

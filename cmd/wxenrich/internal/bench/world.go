@@ -52,7 +52,7 @@ func (p Program) newWorld(ctx context.Context, c *Case, wechat bool) (w *world, 
 	if w.dir, err = os.MkdirTemp("", "wxenrich-bench-"); err != nil {
 		return w, err
 	}
-	if w.nats, w.url, err = w.program.start(ctx, w.dir, "nats://", "", "bench", "nats", "--dir", filepath.Join(w.dir, "nats")); err != nil {
+	if w.nats, w.url, err = w.program.start(ctx, w.dir, "nats://", Profiles{}, "bench", "nats", "--dir", filepath.Join(w.dir, "nats")); err != nil {
 		return w, err
 	}
 	if w.nc, err = nats.Connect(w.url); err != nil {
@@ -99,7 +99,7 @@ func (w *world) startWeChat(ctx context.Context) (err error) {
 		args = append(args, "--fault", f)
 	}
 	var line string
-	if w.wechat, line, err = w.program.start(ctx, w.dir, "# WeChat simulator at ", "", args...); err != nil {
+	if w.wechat, line, err = w.program.start(ctx, w.dir, "# WeChat simulator at ", Profiles{}, args...); err != nil {
 		return err
 	}
 	w.api, _, _ = strings.Cut(strings.TrimPrefix(line, "# WeChat simulator at "), ",")

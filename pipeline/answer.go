@@ -96,7 +96,7 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 		case d.refused != nil:
 			answers = append(answers, l.deadLetter(d, d.refused, 0))
 		case d.known != nil:
-			answers = append(answers, l.record(d, d.known.user(), events.FromRecent, "", d.known.began))
+			answers = append(answers, l.record(d, &d.known.user, events.FromRecent, "", d.known.began))
 		default:
 			answers = append(answers, l.unsubscribed(d))
 		}

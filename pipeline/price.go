@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"container/list"
 	"context"
 	"hash/maphash"
 	"strings"
@@ -74,29 +73,33 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 }
 
 // typicalAnswer is about what one answer takes in a [Recent].
-const typicalAnswer = 450 + recentOverhead
+const typicalAnswer = 600
 
 // forgetful is whose answers a [Recent] of a size would hold.
 type forgetful struct {
 	most  int
-	order *list.List // of hashes, the latest used first
-	at    map[uint64]*list.Element
+	order []uint64 // hashes, in a ring
+	next  int      // the oldest of them, which is forgotten next
+	there map[uint64]struct{}
 }
 
 func newForgetful(most int) *forgetful {
-	return &forgetful{most: most, order: list.New(), at: make(map[uint64]*list.Element)}
+	return &forgetful{most: max(1, most), there: make(map[uint64]struct{})}
 }
 
 // knows reports whether an answer is there, and has it there from now on.
 func (f *forgetful) knows(who uint64) bool {
-	if e, ok := f.at[who]; ok {
-		f.order.MoveToFront(e)
+	if _, ok := f.there[who]; ok {
 		return true
 	}
-	f.at[who] = f.order.PushFront(who)
-	if f.order.Len() > max(1, f.most) {
-		delete(f.at, f.order.Remove(f.order.Back()).(uint64))
+	f.there[who] = struct{}{}
+	if len(f.order) < f.most {
+		f.order = append(f.order, who)
+		return false
 	}
+	delete(f.there, f.order[f.next])
+	f.order[f.next] = who
+	f.next = (f.next + 1) % len(f.order)
 	return false
 }
 

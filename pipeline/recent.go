@@ -2,24 +2,24 @@ package pipeline
 
 import (
 	"bytes"
-	"container/list"
+	"encoding/binary"
 	"sync"
 	"time"
 
+	"github.com/wxenrich/wxenrich/pipeline/internal/ring"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // Recent remembers answers for the events that are still to come. A look-up
 // that began after an event was stored answers it as well as a new one would,
-// so in a backlog nobody is asked for twice. All lanes share one, and it is
-// safe for concurrent use. A nil Recent remembers nothing.
+// so in a backlog nobody is asked for twice. It forgets those first that were
+// looked up longest ago. All lanes share one, and it is safe for concurrent use.
+// A nil Recent remembers nothing.
 type Recent struct {
-	max int64 // bytes
+	mu   sync.Mutex
+	ring *ring.Ring // of recentAnswers by recentKeys, as bytes
 
-	mu    sync.Mutex
-	used  int64
-	byKey map[recentKey]*list.Element
-	order *list.List // of *recentAnswer, the latest used first
+	k, v []byte // memory for one of each, used again and again
 }
 
 type recentKey struct {
@@ -29,33 +29,59 @@ type recentKey struct {
 	key
 }
 
+// append appends the key's bytes. No part has a zero byte in it.
+func (k *recentKey) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, k.life)
+	for _, part := range [...]string{k.appid, k.gen, k.lang} {
+		b = append(append(b, part...), 0)
+	}
+	return append(b, k.openid...)
+}
+
+// recentKeyOf reads an account and a person from a key's bytes.
+func recentKeyOf(b []byte) (appid, openid string) {
+	parts := bytes.SplitN(b[8:], []byte{0}, 4)
+	return string(parts[0]), string(parts[3])
+}
+
 // recentAnswer is of a user only what a record needs.
 type recentAnswer struct {
-	key     recentKey
-	unionid string
-	follows int // WeChat's subscribe
-	raw     []byte
-	began   time.Time // when the look-up began
-	upTo    uint64    // every event up to this sequence was stored before that
+	user  wechat.User
+	began time.Time // when the look-up began
+	upTo  uint64    // every event up to this sequence was stored before that
 }
 
-// user is the answer as WeChat gave it.
-func (a *recentAnswer) user() *wechat.User {
-	return &wechat.User{OpenID: a.key.openid, UnionID: a.unionid, Subscribe: a.follows, Raw: a.raw}
+// append appends the answer's bytes.
+func (a *recentAnswer) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, a.upTo)
+	b = binary.AppendVarint(b, a.began.UnixNano())
+	b = binary.AppendVarint(b, int64(a.user.Subscribe))
+	b = binary.AppendUvarint(b, uint64(len(a.user.UnionID)))
+	b = append(b, a.user.UnionID...)
+	return append(b, a.user.Raw...)
 }
 
-// recentOverhead is about what an answer takes besides its row: itself, two
-// openids, an element of the list and an entry of the map.
-const recentOverhead = 400
-
-func (a *recentAnswer) size() int64 { return int64(len(a.raw)) + recentOverhead }
+// recentAnswerOf reads an answer; its row is still in b.
+func recentAnswerOf(b []byte) (a recentAnswer) {
+	upTo, n := binary.Uvarint(b)
+	b = b[n:]
+	began, n := binary.Varint(b)
+	b = b[n:]
+	subscribe, n := binary.Varint(b)
+	b = b[n:]
+	unionid, n := binary.Uvarint(b)
+	b = b[n:]
+	a.upTo, a.began = upTo, time.Unix(0, began)
+	a.user = wechat.User{Subscribe: int(subscribe), UnionID: string(b[:unionid]), Raw: b[unionid:]}
+	return a
+}
 
 // NewRecent remembers answers in up to about so many bytes; 0 or less is none.
 func NewRecent(bytes int64) *Recent {
 	if bytes <= 0 {
 		return nil
 	}
-	return &Recent{max: bytes, byKey: make(map[recentKey]*list.Element), order: list.New()}
+	return &Recent{ring: ring.New(int(bytes))}
 }
 
 // put remembers an answer in place of an older one.
@@ -63,29 +89,11 @@ func (r *Recent) put(k recentKey, u *wechat.User, began time.Time, upTo uint64) 
 	if r == nil || upTo == 0 {
 		return
 	}
-	// A row is part of its whole batch's memory, and must not keep that alive.
-	ids := k.openid + u.UnionID
-	k.openid = ids[:len(k.openid)]
-	a := &recentAnswer{
-		key: k, unionid: ids[len(k.openid):], follows: u.Subscribe, raw: bytes.Clone(u.Raw),
-		began: began, upTo: upTo,
-	}
+	a := recentAnswer{*u, began, upTo}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, ok := r.byKey[k]; ok {
-		r.drop(old)
-	}
-	r.byKey[a.key] = r.order.PushFront(a)
-	r.used += a.size()
-	for r.used > r.max {
-		r.drop(r.order.Back())
-	}
-}
-
-func (r *Recent) drop(e *list.Element) {
-	a := r.order.Remove(e).(*recentAnswer)
-	delete(r.byKey, a.key)
-	r.used -= a.size()
+	r.k, r.v = k.append(r.k[:0]), a.append(r.v[:0])
+	r.ring.Put(r.k, r.v)
 }
 
 // get returns an answer for an event of sequence seq: one that was looked up
@@ -96,16 +104,17 @@ func (r *Recent) get(k recentKey, seq uint64, maxAge time.Duration) *recentAnswe
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, ok := r.byKey[k]
-	if !ok {
+	r.k = k.append(r.k[:0])
+	b := r.ring.Get(r.k)
+	if b == nil {
 		return nil
 	}
-	a := e.Value.(*recentAnswer)
+	a := recentAnswerOf(b)
 	if seq > a.upTo && (maxAge <= 0 || time.Since(a.began) > maxAge) {
 		return nil
 	}
-	r.order.MoveToFront(e)
-	return a
+	a.user.OpenID, a.user.Raw = k.openid, bytes.Clone(a.user.Raw)
+	return &a
 }
 
 // forget drops the answers about people of an account who are erased.
@@ -115,9 +124,9 @@ func (r *Recent) forget(appid string, erased func(openid, unionid string, at tim
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k, e := range r.byKey {
-		if a := e.Value.(*recentAnswer); k.appid == appid && erased(k.openid, a.unionid, a.began) {
-			r.drop(e)
-		}
-	}
+	r.ring.Delete(func(key, value []byte) bool {
+		of, openid := recentKeyOf(key)
+		a := recentAnswerOf(value)
+		return of == appid && erased(openid, a.user.UnionID, a.began)
+	})
 }

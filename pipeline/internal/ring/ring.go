@@ -1,0 +1,124 @@
+// Package ring keeps the latest entries in a bounded amount of memory, without
+// anything in them that a garbage collector would have to look at: bytes in a few
+// large chunks, and a map of numbers to where they are.
+package ring
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+)
+
+const (
+	// chunkSize is how much memory is taken at once, and how much is forgotten:
+	// so little that a ring for few entries is small.
+	chunkSize = 64 << 10
+	// perEntry is what an entry takes in the map.
+	perEntry = 40
+	// header is what an entry has before its key: its hash, and how long its
+	// key and its value are.
+	header = 8 + 4 + 4
+)
+
+// A Ring maps keys to values, both bytes. When it is full it forgets those that
+// were put longest ago. It is not safe for concurrent use.
+type Ring struct {
+	max    int // bytes
+	used   int // of chunks
+	seed   maphash.Seed
+	places map[uint64]place // by hash: of two keys that share one the later is known
+	chunks [][]byte         // the oldest first
+	first  uint32           // number of the first of them
+}
+
+type place struct{ chunk, offset uint32 }
+
+// New makes a ring that takes up to about so many bytes.
+func New(bytes int) *Ring {
+	return &Ring{max: bytes, seed: maphash.MakeSeed(), places: make(map[uint64]place)}
+}
+
+// Put keeps a value under a key, in place of an earlier one.
+func (r *Ring) Put(key, value []byte) {
+	chunk := r.room(header + len(key) + len(value))
+	if chunk == nil {
+		return
+	}
+	hash := maphash.Bytes(r.seed, key)
+	r.places[hash] = place{r.first + uint32(len(r.chunks)-1), uint32(len(*chunk))}
+	b := binary.LittleEndian.AppendUint64(*chunk, hash)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(key)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(value)))
+	*chunk = append(append(b, key...), value...)
+}
+
+// room is a chunk to which n bytes can be added; nil if they are more than the
+// ring holds at all.
+func (r *Ring) room(n int) *[]byte {
+	if n+perEntry > r.max {
+		return nil
+	}
+	if last := len(r.chunks) - 1; last >= 0 && len(r.chunks[last])+n <= cap(r.chunks[last]) {
+		return &r.chunks[last]
+	}
+	size := max(n, min(chunkSize, r.max/2))
+	var again []byte
+	for len(r.chunks) > 0 && r.used+len(r.places)*perEntry+size > r.max {
+		if freed := r.forget(); cap(freed) == size {
+			again = freed
+		}
+	}
+	if again == nil {
+		again = make([]byte, 0, size)
+	}
+	r.used += size
+	r.chunks = append(r.chunks, again)
+	return &r.chunks[len(r.chunks)-1]
+}
+
+// forget drops the oldest chunk, and returns its memory.
+func (r *Ring) forget() []byte {
+	oldest := r.chunks[0]
+	for at := 0; at < len(oldest); {
+		hash, key, value := entry(oldest[at:])
+		if r.places[hash] == (place{r.first, uint32(at)}) {
+			delete(r.places, hash)
+		}
+		at += header + len(key) + len(value)
+	}
+	r.chunks[0] = nil
+	r.chunks, r.first = r.chunks[1:], r.first+1
+	r.used -= cap(oldest)
+	return oldest[:0]
+}
+
+// Get returns the value under a key, which is valid until the next Put; nil if
+// there is none.
+func (r *Ring) Get(key []byte) []byte {
+	at, ok := r.places[maphash.Bytes(r.seed, key)]
+	if !ok {
+		return nil
+	}
+	_, have, value := entry(r.chunks[at.chunk-r.first][at.offset:])
+	if string(have) != string(key) {
+		return nil
+	}
+	return value
+}
+
+// Delete forgets all entries that drop says, and blanks their values.
+func (r *Ring) Delete(drop func(key, value []byte) bool) {
+	for hash, at := range r.places {
+		if _, key, value := entry(r.chunks[at.chunk-r.first][at.offset:]); drop(key, value) {
+			clear(value)
+			delete(r.places, hash)
+		}
+	}
+}
+
+// entry reads the entry at the beginning of b.
+func entry(b []byte) (hash uint64, key, value []byte) {
+	hash = binary.LittleEndian.Uint64(b)
+	k := header + int(binary.LittleEndian.Uint32(b[8:]))
+	v := k + int(binary.LittleEndian.Uint32(b[12:]))
+	return hash, b[header:k:k], b[k:v:v]
+}

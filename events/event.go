@@ -37,8 +37,11 @@ type Source struct {
 // because a server that lost its tail in a power cut uses a sequence again.
 func (s Source) MsgID(replay string) string {
 	var room [96]byte
-	b := append(room[:0], s.Stream...)
-	b = append(b, ':')
+	return string(s.appendMsgID(room[:0], replay))
+}
+
+func (s Source) appendMsgID(b []byte, replay string) []byte {
+	b = append(append(b, s.Stream...), ':')
 	b = strconv.AppendUint(b, s.Seq, 10)
 	b = append(b, ':')
 	b = strconv.AppendInt(b, s.Time.UnixNano(), 10)
@@ -46,7 +49,7 @@ func (s Source) MsgID(replay string) string {
 		b = append(b, ':')
 		b = append(b, replay...)
 	}
-	return string(b)
+	return b
 }
 
 // eventID is the id of an event whose producer gave it none.

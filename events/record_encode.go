@@ -153,41 +153,28 @@ func (w *mapWriter) value(k string, v Value) {
 	}
 }
 
-// recordOverhead is about what a record has beyond its user and meta.
-const recordOverhead = 512
-
 // Msg makes the message that answers the event: the record and all its headers
 // but the trace context, which the publisher adds.
 func (r *Record) Msg(subject string, f Format) (*nats.Msg, error) {
-	size := recordOverhead + r.User.Raw.size() + r.Event.Meta.size()
-	data, err := r.Append(make([]byte, 0, size), f)
-	if err != nil {
+	var env Envelope
+	if err := r.Fill(&env, f); err != nil {
 		return nil, err
 	}
-	w := newHeaderWriter(14)
-	w.set(HeaderMsgID, r.Event.Source.MsgID(r.Replay))
-	w.set(HeaderContentType, f.ContentType())
-	w.set(HeaderSchema, SchemaV1)
-	w.set(HeaderStatus, string(r.Status))
-	w.set(HeaderEventID, r.Event.ID)
-	w.set(HeaderAppID, r.Event.AppID)
-	w.set(HeaderOpenID, r.Event.OpenID)
-	w.source(r.Event.Source)
-	w.set(HeaderReplay, r.Replay)
-	if r.Hop != 0 {
-		w.set(HeaderHop, strconv.Itoa(r.Hop))
-	}
-	return &nats.Msg{Subject: subject, Header: w.h, Data: data}, nil
+	env.Msg.Subject = subject
+	return &env.Msg, nil
 }
 
-// headerWriter keeps all values of a message's header in one backing array.
+// headerWriter keeps all values of a message's header in one backing array. Of
+// a header that is written again only they change, as long as it has the same
+// names: the map refers to their places.
 type headerWriter struct {
-	h      nats.Header
-	values []string
+	h             nats.Header
+	names, values []string
+	again         bool // h has had these names, and no others, until now
 }
 
 func newHeaderWriter(n int) headerWriter {
-	return headerWriter{make(nats.Header, n), make([]string, 0, n)}
+	return headerWriter{h: make(nats.Header, n), values: make([]string, 0, n)}
 }
 
 // set leaves an empty value out.
@@ -195,9 +182,32 @@ func (w *headerWriter) set(name, value string) {
 	if value == "" {
 		return
 	}
-	w.values = append(w.values, value)
 	n := len(w.values)
-	w.h[name] = w.values[n-1 : n : n]
+	w.values = append(w.values, value)
+	if w.again && n < len(w.names) && w.names[n] == name {
+		return
+	}
+	w.anew(n)
+	w.names = append(w.names, name)
+	w.h[name] = w.values[n : n+1 : n+1]
+}
+
+// anew gives the header the first n names and no others.
+func (w *headerWriter) anew(n int) {
+	if len(w.names) == n {
+		return
+	}
+	clear(w.h)
+	w.names, w.again = w.names[:n], false
+	for i, name := range w.names {
+		w.h[name] = w.values[i : i+1 : i+1]
+	}
+}
+
+// end returns the names that were set.
+func (w *headerWriter) end() []string {
+	w.anew(len(w.values))
+	return w.names
 }
 
 func (w *headerWriter) source(s Source) {
@@ -205,4 +215,18 @@ func (w *headerWriter) source(s Source) {
 	var room [32]byte
 	w.set(HeaderSrcSeq, strconv.FormatUint(s.Seq, 10))
 	w.set(HeaderSrcTime, string(appendTime(room[:0], s.Time, false)))
+}
+
+// identify sets a record's message id and where its event is, as parts of one
+// string that is made in room.
+func (w *headerWriter) identify(s Source, replay string, room []byte) {
+	b := s.appendMsgID(room, replay)
+	id := len(b)
+	b = strconv.AppendUint(b, s.Seq, 10)
+	seq := len(b)
+	text := string(appendTime(b, s.Time, false))
+	w.set(HeaderMsgID, text[:id])
+	w.set(HeaderSrcStream, s.Stream)
+	w.set(HeaderSrcSeq, text[id:seq])
+	w.set(HeaderSrcTime, text[seq:])
 }

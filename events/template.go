@@ -120,7 +120,14 @@ func (t Template) Expand(v Vars) string {
 	if t.parts == nil {
 		return t.text
 	}
-	b := make([]byte, 0, len(t.text)+48)
+	return string(t.Append(make([]byte, 0, len(t.text)+48), v))
+}
+
+// Append appends the expansion to b.
+func (t Template) Append(b []byte, v Vars) []byte {
+	if t.parts == nil {
+		return append(b, t.text...)
+	}
 	for _, p := range t.parts {
 		if p.variable {
 			b = appendToken(b, v.get(p.text))
@@ -128,7 +135,7 @@ func (t Template) Expand(v Vars) string {
 			b = append(b, p.text...)
 		}
 	}
-	return string(b)
+	return b
 }
 
 func appendToken(b []byte, value string) []byte {

@@ -16,6 +16,7 @@ import (
 type answer struct {
 	delivery *delivery
 	msg      *nats.Msg         // nil: nothing is to be stored
+	envelope *events.Envelope  // of a record: what msg is in
 	fills    outputSet         // the outputs that it is for: a record one, a dead letter all
 	also     []answer          // records for further outputs
 	cause    *cause            // of a dead letter; nil for a record
@@ -112,12 +113,13 @@ func (l *Lane) encode(d *delivery, r *events.Record) (a answer) {
 		if d.stored.has(fills) {
 			continue
 		}
-		msg, err := l.cfg.Outputs[i].record(r)
+		envelope, err := l.cfg.Outputs[i].record(r)
 		if err != nil {
 			return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
 		}
+		msg := &envelope.Msg
 		d.noteDeliveries(msg.Header)
-		one := answer{delivery: d, msg: msg, fills: fills, unionID: r.UnionID, asOf: d.event.Source.Time}
+		one := answer{delivery: d, msg: msg, envelope: envelope, fills: fills, unionID: r.UnionID, asOf: d.event.Source.Time}
 		l.tracing.create(&one)
 		if a.msg == nil {
 			a = one

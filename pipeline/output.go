@@ -3,8 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"iter"
-
-	"github.com/nats-io/nats.go"
+	"sync"
 
 	"github.com/wxenrich/wxenrich/events"
 )
@@ -52,20 +51,31 @@ func spread(answers []answer) []answer {
 	return answers
 }
 
+// envelopes are those of records that are stored: most messages that are ever
+// made are of the same few hundred envelopes.
+var envelopes = sync.Pool{New: func() any { return new(events.Envelope) }}
+
 // record is the message that holds r at an output.
-func (o *Output) record(r *events.Record) (*nats.Msg, error) {
+func (o *Output) record(r *events.Record) (*events.Envelope, error) {
 	e := &r.Event
-	subject := o.Subject.Expand(events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
+	env := envelopes.Get().(*events.Envelope)
+	var room [128]byte
+	subject := o.Subject.Append(room[:0], events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
+	if string(subject) != env.Msg.Subject { // the same for all, as a rule
+		env.Msg.Subject = string(subject)
+	}
 	if o.Keep != nil {
 		kept := *r
 		o.Keep.Apply(&kept)
 		r = &kept
 	}
-	msg, err := r.Msg(subject, o.Format)
-	if err == nil && o.CloudEvents {
-		r.AddCloudEvent(msg, o.Format)
+	if err := r.Fill(env, o.Format); err != nil {
+		return nil, err
 	}
-	return msg, err
+	if o.CloudEvents {
+		r.AddCloudEvent(&env.Msg, o.Format)
+	}
+	return env, nil
 }
 
 // apart refuses two outputs in one stream: the second record of an event would

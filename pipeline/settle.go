@@ -60,14 +60,16 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 		}
 		switch err := errs[i]; {
 		case err == nil:
-			if a.delivery.stored |= a.fills; a.delivery.stored != l.cfg.allOutputs() {
-				continue // an answer for another output is still to be stored
+			if a.delivery.stored |= a.fills; a.delivery.stored == l.cfg.allOutputs() { // else one for another output is still to be stored
+				if err := l.conclude(ctx, a); err != nil {
+					left, failed = append(left, a), err
+					continue
+				}
+				l.acknowledge(a, now)
 			}
-			if err := l.conclude(ctx, a); err != nil {
-				left, failed = append(left, a), err
-				continue
+			if a.envelope != nil {
+				envelopes.Put(a.envelope)
 			}
-			l.acknowledge(a, now)
 		case tooLarge(err):
 			left = append(left, l.smaller(a))
 		default:

@@ -54,7 +54,7 @@ func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began 
 		Marker:    marker,
 		Replay:    l.generation(d),
 		Hop:       d.hop(),
-		User:      events.User{Raw: events.JSONValue(u.Raw)},
+		User:      events.User{Raw: events.CheckedJSON(u.Raw)},
 	}
 	if u.Subscribe == 0 {
 		r.Status = events.NotFollowing

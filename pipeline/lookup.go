@@ -13,7 +13,8 @@ import (
 )
 
 // Directory is what a lane needs of WeChat; *wechat.Client is one. Each call
-// is one attempt with a classified error.
+// is one attempt with a classified error. A user's Raw is a JSON object, all UTF-8
+// and of no more than 64 levels.
 type Directory interface {
 	BatchGet(ctx context.Context, qs []wechat.Query) ([]wechat.User, error)
 	UserInfo(ctx context.Context, q wechat.Query) (wechat.User, error)

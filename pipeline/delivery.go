@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -15,7 +14,7 @@ import (
 // A delivery is one input message in our hands. It ends in exactly one way:
 // acked, because its answer is stored, or handed back.
 type delivery struct {
-	msg       jetstream.Msg
+	msg       message
 	seq       uint64 // where the message is in the stream that it was read from
 	event     events.Event
 	rejection *events.Rejection // not nil: the answer is a dead letter, no look-up
@@ -63,7 +62,7 @@ const (
 )
 
 // newDelivery is a message that is not decoded yet.
-func newDelivery(msg jetstream.Msg) (*delivery, error) {
+func newDelivery(msg message) (*delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ func (l *Lane) redrives() bool { return l.task != nil && l.task.letters != nil }
 
 // exhume makes of a dead letter what is to be answered. What is no letter, or is
 // not meant, or cannot be tried again, is left as it is.
-func (l *Lane) exhume(msg jetstream.Msg) (*delivery, error) {
+func (l *Lane) exhume(msg message) (*delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err

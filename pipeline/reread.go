@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/wxenrich/wxenrich/events"
 )
 
@@ -13,7 +11,7 @@ import (
 // reread makes of a record what is to be answered. What is no record of the
 // account's, or is of a replay already, is left as it is: the record of the
 // event itself stands for it.
-func (l *Lane) reread(msg jetstream.Msg) (*delivery, error) {
+func (l *Lane) reread(msg message) (*delivery, error) {
 	d, err := newDelivery(msg)
 	if err != nil {
 		return nil, err

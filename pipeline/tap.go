@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -28,7 +27,8 @@ type tap struct {
 // Whatever comes has a higher number than order.
 func (l *Lane) open(consumer jetstream.Consumer, order uint64) *tap {
 	t := &tap{out: make(chan []*delivery), closing: make(chan struct{}), opened: time.Now()}
-	r := &reader{tap: t, lane: l, consumer: consumer, size: l.prefetch(), order: order}
+	r := &reader{tap: t, lane: l, order: order}
+	r.durable = consumer.CachedInfo()
 	go r.run()
 	return t
 }
@@ -68,13 +68,9 @@ var errBack = errors.New("the durable delivers again what it had delivered")
 // reader is what the goroutine of a tap knows.
 type reader struct {
 	*tap
-	lane     *Lane
-	consumer jetstream.Consumer
-	size     int
-
-	now  request // what is being read
-	next request // asked for when half of that has come, so that the server need not wait
-	got  int     // since then
+	*pull
+	lane    *Lane
+	durable *jetstream.ConsumerInfo
 
 	order uint64 // the durable's highest number of a delivery that was read
 	back  bool   // it has begun to count anew
@@ -85,40 +81,6 @@ type reader struct {
 	more bool      // the durable had events behind that, as far as we know
 }
 
-// request is one request for a chunk; the zero request is none.
-type request struct {
-	jetstream.MessageBatch
-	asked  time.Time
-	cancel context.CancelFunc
-	order  uint64 // of its latest delivery; at first of all that were read before it was made
-}
-
-// messages never has anything if there is no request.
-func (q request) messages() <-chan jetstream.Msg {
-	if q.MessageBatch == nil {
-		return nil
-	}
-	return q.Messages()
-}
-
-// end releases a request that has ended.
-func (q *request) end() error {
-	err := q.Error()
-	q.cancel()
-	*q = request{}
-	return err
-}
-
-func (r *reader) ask() (request, error) {
-	asked := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), pullExpiry)
-	batch, err := r.consumer.Fetch(r.size, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(pullHeartbeat))
-	if err != nil {
-		cancel()
-	}
-	return request{batch, asked, cancel, r.order}, err
-}
-
 // run reads until the tap is closed or the durable can be read no more: the
 // loop looks what is there then.
 func (r *reader) run() {
@@ -127,7 +89,12 @@ func (r *reader) run() {
 	conn := r.lane.js.Conn()
 	status := conn.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer conn.RemoveStatusListener(status)
-	switch err := r.read(status); err {
+	var err error
+	if r.pull, err = newPull(r.lane.js, r.durable, r.lane.prefetch()); err == nil {
+		err = r.read(status)
+		r.drop()
+	}
+	switch err {
 	case nil:
 	case errAnew:
 		r.lane.log.Debug("the connection is back; pulling anew")
@@ -136,58 +103,42 @@ func (r *reader) run() {
 	default:
 		r.lane.log.Warn("the pull ended", slog.Any("error", err))
 	}
-	for _, left := range []request{r.now, r.next} {
-		r.drop(left)
-	}
 }
 
 func (r *reader) read(status <-chan nats.Status) (err error) {
 	closing := r.closing
 	quiet := time.NewTimer(0) // nobody heeds it before the tap is closing
 	defer quiet.Stop()
+	beats := time.NewTicker(pullHeartbeat)
+	defer beats.Stop()
 	var still <-chan time.Time
 	lost := false
 	r.last, r.more = r.opened, true
 	for {
-		if r.now.MessageBatch == nil {
-			r.now, r.next, r.got = r.next, request{}, 0
-		}
 		switch {
-		case still != nil: // nothing more is asked for
-			if r.now.MessageBatch == nil {
-				return nil
-			}
-		case r.now.MessageBatch == nil:
-			r.now, err = r.ask()
-		case r.next.MessageBatch == nil && r.got >= (r.size+1)/2:
-			r.next, err = r.ask()
-			r.got = 0
-		}
-		if err == nil && r.back {
+		case r.back:
 			err = errBack
+		case still == nil:
+			err = r.refill()
+		case r.open == 0: // and nothing more is asked for
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		// The server takes turns between what it was asked for.
 		select {
-		case msg, ok := <-r.now.messages():
-			if !ok {
-				err = r.now.end()
-				break
+		case msg := <-r.msgs:
+			err = r.take(msg)
+			if still != nil {
+				quiet.Reset(r.quiet())
 			}
-			r.take(msg, &r.now, still, quiet)
-		case msg, ok := <-r.next.messages():
-			if !ok {
-				err = r.next.end()
-				break
-			}
-			r.take(msg, &r.next, still, quiet)
 		case <-closing:
 			closing, still = nil, quiet.C
 			quiet.Reset(r.quiet())
 		case <-still:
 			return nil
+		case <-beats.C:
+			err = r.silent()
 		case s := <-status:
 			if s == nats.RECONNECTING {
 				lost = true
@@ -201,25 +152,19 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 	}
 }
 
-// take hands over a message and those that have come with it; a tap that is
-// closing waits for others behind them.
-func (r *reader) take(msg jetstream.Msg, from *request, still <-chan time.Time, quiet *time.Timer) {
-	chunk := r.unpack(nil, msg, from)
-	for more := true; more && len(chunk) < tapChunk; {
+// take hands over a message and those that have come with it.
+func (r *reader) take(msg *nats.Msg) (err error) {
+	chunk, err := r.unpack(nil, msg)
+	for more := true; more && err == nil && len(chunk) < tapChunk; {
 		select {
-		case msg, ok := <-from.messages():
-			if more = ok; ok {
-				chunk = r.unpack(chunk, msg, from)
-			}
+		case msg := <-r.msgs:
+			chunk, err = r.unpack(chunk, msg)
 		default:
 			more = false
 		}
 	}
-	r.got += len(chunk)
 	r.deliver(chunk)
-	if still != nil {
-		quiet.Reset(r.quiet())
-	}
+	return err
 }
 
 // quiet is how long a tap that is closing waits for what may come.
@@ -230,35 +175,42 @@ func (r *reader) quiet() time.Duration {
 	return pullQuiet
 }
 
-// drop gives up a request and hands over what it has brought.
-func (r *reader) drop(q request) {
-	if q.MessageBatch == nil {
-		return
-	}
-	q.cancel()
-	for msg := range q.Messages() {
-		r.deliver(r.unpack(nil, msg, &q))
+// drop ends the pull and hands over what it has brought.
+func (r *reader) drop() {
+	_ = r.sub.Unsubscribe() // after that nothing comes any more
+	for {
+		select {
+		case msg := <-r.msgs:
+			chunk, _ := r.unpack(nil, msg)
+			r.deliver(chunk)
+		default:
+			return
+		}
 	}
 }
 
-// unpack appends what a message is about to chunk.
-func (r *reader) unpack(chunk []*delivery, msg jetstream.Msg, from *request) []*delivery {
-	d, err := r.lane.newDelivery(msg)
+// unpack appends what a message is about to chunk. It returns an error if the
+// server says that nothing more will come.
+func (r *reader) unpack(chunk []*delivery, msg *nats.Msg) ([]*delivery, error) {
+	if msg.Reply == "" {
+		return chunk, r.status(msg)
+	}
+	since := r.came()
+	d, err := r.lane.newDelivery(&pulled{msg, r.conn})
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))
-		return chunk
+		return chunk, nil
 	}
 	r.lane.tracing.begin(d)
-	d.taken = from.asked // it may have waited for us ever since, in this process or on the way
-	// Requests overlap, but within one the numbers rise.
-	d.back = d.order <= from.order
+	d.taken = since             // it may have waited for us ever since, in this process or on the way
+	d.back = d.order <= r.order // it comes on one subscription, where the numbers rise
 	r.back = r.back || d.back
-	from.order, r.order = d.order, max(r.order, d.order)
+	r.order = max(r.order, d.order)
 	if d.sealed = r.lane.watched(d); !d.sealed {
 		r.reading = d
 		d.decode(&r.lane.decoder)
 	}
-	return append(chunk, d)
+	return append(chunk, d), nil
 }
 
 func (r *reader) deliver(chunk []*delivery) {

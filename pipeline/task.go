@@ -55,7 +55,7 @@ func (t *task) begun() time.Time {
 }
 
 // newDelivery makes of a message what is to be answered. It is not decoded yet.
-func (l *Lane) newDelivery(msg jetstream.Msg) (*delivery, error) {
+func (l *Lane) newDelivery(msg message) (*delivery, error) {
 	if l.redrives() {
 		return l.exhume(msg)
 	}

@@ -10,6 +10,10 @@ const (
 	linger = 2 * time.Millisecond
 	// earlyBurst is how many early calls may follow each other.
 	earlyBurst = 4
+	// mostStoring is how many groups' answers are on their way into the output at
+	// once: as many as it takes to keep JetStream busy. No call begins meanwhile,
+	// since its answer would only wait, and take memory.
+	mostStoring = 16
 	// backlogPatience is the longest wait for a batch to fill in a backlog.
 	backlogPatience = 10 * time.Second
 )
@@ -25,7 +29,7 @@ func (l *loop) dispatch(now time.Time) {
 		l.plain = nil
 		go func() { l.done <- l.answerPlain(l.c, plain) }()
 	}
-	for l.held == nil && l.calls < l.concurrency() && !l.stopping() {
+	for l.held == nil && l.calls < l.concurrency() && len(l.storing) < mostStoring && !l.stopping() {
 		if l.doubt(now) {
 			return
 		}

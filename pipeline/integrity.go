@@ -78,6 +78,11 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 
 // answerRows answers people with the rows of a batch that is believed.
 func (l *Lane) answerRows(c contexts, items []*item, users []*wechat.User, began moment, o *outcome) {
+	select {
+	case l.storing <- struct{}{}:
+		defer func() { <-l.storing }() // before the loop hears of it
+	case <-c.stop.Done(): // whoever stops does not wait
+	}
 	answers := make([]answer, 0, len(items))
 	for i, it := range items {
 		l.learn(users[i])

@@ -70,6 +70,7 @@ type Lane struct {
 
 	ackWait  atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
 	waits    waits
+	storing  chan struct{} // one slot for each group whose answers are being stored
 	throttle *throttle
 	budget   *budget
 	room     *room
@@ -104,6 +105,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		throttle: newThrottle(cfg.Rate, cfg.Concurrency),
 		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
 		room:     newRoom(cfg.Concurrency),
+		storing:  make(chan struct{}, mostStoring),
 		scouting: make(chan struct{}, 1),
 		proving:  make(chan struct{}, 1),
 		unionIDs: unionIDs{expect: cfg.ExpectUnionID},

@@ -27,7 +27,7 @@ func NewTransport() *http.Transport {
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        16 << 10, // a batch of 100 in one write
-		ReadBufferSize:         32 << 10,
+		ReadBufferSize:         8 << 10,  // of an answer the head; the body goes past it
 	}
 }
 

@@ -35,7 +35,7 @@ func TestKnownForgetsWhoWasAnsweredLongestAgo(t *testing.T) {
 		}
 		k.Learn(strconv.Itoa(i), "u")
 	}
-	if n := len(k.now) + len(k.before); n > 2*knownMax {
+	if n := k.now.n + k.before.n; n > 2*knownMax {
 		t.Errorf("%d people are remembered, want %d at most", n, 2*knownMax)
 	}
 	for openid, want := range map[string]bool{"once": false, "regular": true, strconv.Itoa(3*knownMax - 1): true} {

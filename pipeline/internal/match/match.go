@@ -37,11 +37,10 @@ const (
 // has none, and the first doubt found. The openids asked must be distinct.
 func Match(asked []string, rows []Row) (found []int, doubt Doubt) {
 	const unanswered = -1
-	index := make(map[string]int, len(asked))
+	of := finder{asked: asked}
 	unionids := make(map[string]struct{}, len(rows))
 	found = make([]int, len(asked))
-	for i, openid := range asked {
-		index[openid] = i
+	for i := range found {
 		found[i] = unanswered
 	}
 	note := func(d Doubt) {
@@ -50,7 +49,7 @@ func Match(asked []string, rows []Row) (found []int, doubt Doubt) {
 		}
 	}
 	for r, row := range rows {
-		i, asked := index[row.OpenID]
+		i, asked := of.find(row.OpenID, r)
 		if !asked {
 			note(Unasked)
 			continue
@@ -69,6 +68,27 @@ func Match(asked []string, rows []Row) (found []int, doubt Doubt) {
 		unionids[row.UnionID] = struct{}{}
 	}
 	return found, doubt
+}
+
+// finder finds openids among those that were asked.
+type finder struct {
+	asked []string
+	index map[string]int // made when it is needed
+}
+
+// find looks at a place first: as a rule rows come in the order of the question.
+func (f *finder) find(openid string, first int) (i int, asked bool) {
+	if first < len(f.asked) && f.asked[first] == openid {
+		return first, true
+	}
+	if f.index == nil {
+		f.index = make(map[string]int, len(f.asked))
+		for i, openid := range f.asked {
+			f.index[openid] = i
+		}
+	}
+	i, asked = f.index[openid]
+	return i, asked
 }
 
 // Expect says whether an account's followers have unionids.

@@ -5,7 +5,7 @@ package bench
 const (
 	baseMemory = 48 << 20
 	perEvent   = 4 << 10
-	perAccount = 5 << 20 // the unionids that it has seen, to know a mixed-up answer by
+	perAccount = 2 << 20 // the unionids that it has seen, to know a mixed-up answer by
 	rowSize    = 512     // of WeChat's answer
 )
 

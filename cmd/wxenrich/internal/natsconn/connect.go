@@ -21,6 +21,12 @@ const (
 	// enough for somebody who forgot to start one.
 	dialTimeout = 2 * time.Second
 
+	// pingEvery and maxPings find a server that hangs, or a network that swallows
+	// everything, within six seconds: the client's own default takes minutes, and
+	// until then the service would say that it is ready.
+	pingEvery = 2 * time.Second
+	maxPings  = 2
+
 	// firstWait and longestWait pace a service that starts before its server.
 	firstWait   = 100 * time.Millisecond
 	longestWait = 2 * time.Second
@@ -116,6 +122,8 @@ func (c *Conn) options(s Settings, name string) []nats.Option {
 		nats.Name(name),
 		nats.Timeout(dialTimeout),
 		nats.MaxReconnects(-1),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(maxPings),
 		inboxPrefix,
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {

@@ -267,3 +267,22 @@ func TestPublisherHasNoBuffer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A server that hangs keeps its connections: only pings without an answer tell,
+// and the client's own default would take six minutes.
+func TestSilenceIsNoticed(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Options{})
+	for name, connect := range map[string]func(context.Context, natsconn.Settings, string) (*natsconn.Conn, error){
+		"consumer": natsconn.Connect, "publisher": natsconn.ConnectPublisher,
+	} {
+		nc, err := connect(t.Context(), natsconn.Settings{URL: s.ClientURL(), Log: slog.New(slog.DiscardHandler)}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if silence := nc.Opts.PingInterval * time.Duration(nc.Opts.MaxPingsOut+1); silence > 6*time.Second {
+			t.Errorf("%s: silence is noticed after %v", name, silence)
+		}
+	}
+}

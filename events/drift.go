@@ -97,7 +97,7 @@ func uncovered(filters, subjects []string) (missing []string) {
 	for _, s := range subjects {
 		covered := false
 		for _, f := range filters {
-			covered = covered || covers(f, s)
+			covered = covered || Captures(f, s)
 		}
 		if !covered {
 			missing = append(missing, s)
@@ -106,9 +106,9 @@ func uncovered(filters, subjects []string) (missing []string) {
 	return missing
 }
 
-// covers reports whether filter captures all that subject stands for; both may
+// Captures reports whether filter captures all that subject stands for; both may
 // have wildcards.
-func covers(filter, subject string) bool {
+func Captures(filter, subject string) bool {
 	for {
 		f, filterRest, moreFilter := strings.Cut(filter, ".")
 		s, subjectRest, moreSubject := strings.Cut(subject, ".")

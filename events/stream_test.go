@@ -224,7 +224,7 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-func TestCovers(t *testing.T) {
+func TestCaptures(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		filter, subject string
@@ -245,8 +245,8 @@ func TestCovers(t *testing.T) {
 		{"a", "a.b", false},
 		{"a.b", "a", false},
 	} {
-		if got := covers(tt.filter, tt.subject); got != tt.want {
-			t.Errorf("covers(%q, %q) = %v, want %v", tt.filter, tt.subject, got, tt.want)
+		if got := Captures(tt.filter, tt.subject); got != tt.want {
+			t.Errorf("Captures(%q, %q) = %v, want %v", tt.filter, tt.subject, got, tt.want)
 		}
 	}
 }

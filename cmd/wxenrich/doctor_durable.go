@@ -51,6 +51,7 @@ func (d *doctor) examineDurable(ctx context.Context, nc *natsconn.Conn, js jetst
 		d.say(broken, "configuration", err.Error(), "")
 		return
 	}
+	needs.Replicas = found.streams[r.Stream].Replicas
 	d.tell(plan.Durable(needs, info))
 	if m, known := d.mark(ctx, a, found); known && info.AckFloor.Stream < m.Floor {
 		d.say(bad, about, fmt.Sprintf("it has fallen behind: all is acknowledged up to %s, and was up to %s before it was made anew or restored",

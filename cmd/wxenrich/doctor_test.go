@@ -191,7 +191,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	js := w.nats.JetStream()
 	for _, s := range []jetstream.StreamConfig{
 		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, MaxAge: 24 * time.Hour, MaxConsumers: 5},
-		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Retention: jetstream.WorkQueuePolicy},
+		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}, Retention: jetstream.WorkQueuePolicy, MaxConsumers: 1},
 		{Name: "WX_DEAD", Subjects: []string{"wx.dead.other.>"}},
 	} {
 		if _, err := js.CreateStream(t.Context(), s); err != nil {
@@ -212,6 +212,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		"accounts[0].secret_file: ", "chmod 600 it",
 		"warn  stream WX_EVENTS: max_age is 24h, want 96h or more: ", "      nats stream edit WX_EVENTS --max-age 720h\n",
 		"warn  stream WX_EVENTS: max_consumers is 5, want ", "      nats stream edit WX_EVENTS --max-consumers 22, or ",
+		"warn  stream WX_PROFILES: max_consumers is 1, want 20 or more: ", "      nats stream edit WX_PROFILES --max-consumers 20\n",
 		"fail  stream WX_PROFILES: retention is workqueue, want limits: ",
 		"fail  stream WX_DEAD: subjects is wx.dead.other.>, the configuration says ",
 		"does not exist, and 1 events wait", "set input.start to all, new, or a time",

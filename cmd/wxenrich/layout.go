@@ -54,7 +54,8 @@ func (l *layout) addBucket(ctx context.Context, kv jetstream.KeyValue) error {
 // not there is not judged.
 func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]plan.Finding, error) {
 	all := plan.Server(l.server)
-	lanes := make(map[string]int) // by stream
+	lanes := make(map[string]int)    // by stream
+	answers := make(map[string]bool) // by stream
 	for _, a := range accounts {
 		needs, err := laneNeeds(cfg, a)
 		if err != nil {
@@ -68,10 +69,12 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 		all = append(all, plan.Input(needs, input)...)
 		for _, o := range cfg.Outputs {
 			if records, ok := l.streams[expandAppID(o.Stream, a.AppID)]; ok {
+				answers[records.Name] = true
 				all = append(all, plan.Answers(needs, plan.Records, records, input)...)
 			}
 		}
 		if dead, ok := l.streams[expandAppID(cfg.Dead.Stream, a.AppID)]; ok {
+			answers[dead.Name] = true
 			all = append(all, plan.Answers(needs, plan.DeadLetters, dead, input)...)
 		}
 		if l.bucket != nil {
@@ -83,6 +86,11 @@ func (l *layout) findings(cfg *config.Config, accounts []*config.Account) ([]pla
 	}
 	for name, n := range lanes {
 		all = append(all, plan.Consumers(l.streams[name], n, l.states[name].Consumers, l.consumers, l.server)...)
+	}
+	for name := range answers {
+		if lanes[name] == 0 {
+			all = append(all, plan.Readers(l.streams[name], l.states[name].Consumers, l.consumers, l.server)...)
+		}
 	}
 	return once(all), nil
 }

@@ -41,6 +41,22 @@ func TestConsumers(t *testing.T) {
 	}
 }
 
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]string{-1: "", 1: "warn", 11: "warn", 12: "", 100: ""} {
+		got := ""
+		for _, f := range Readers(jetstream.StreamConfig{Name: "OUT", MaxConsumers: limit}, 2, 0, "2.14.0") {
+			got = string(f.Severity)
+			if f.Fix != "nats stream edit OUT --max-consumers 24" || !strings.HasPrefix(f.Why, "2 consumers leave no room") {
+				t.Errorf("%+v", f)
+			}
+		}
+		if got != want {
+			t.Errorf("%d: %q, want %q", limit, got, want)
+		}
+	}
+}
+
 // The server has the default that we count with, and takes the edit.
 func TestDefaultMaxConsumers(t *testing.T) {
 	t.Parallel()

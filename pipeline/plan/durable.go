@@ -43,6 +43,10 @@ func Durable(l Lane, info *jetstream.ConsumerInfo) []Finding {
 	}
 	r.delivery(&l, info)
 	r.room(&l, c)
+	if c.MaxWaiting > 0 && c.MaxWaiting < leastWaiting {
+		r.note(Warn, "max_waiting", c.MaxWaiting, fmt.Sprintf("%d or more", leastWaiting), anew,
+			"a replica has one request for events with the server, and two at times; the server drops what is beyond that, and replicas get no events")
+	}
 	if have, want := Filters(c), slices.Sorted(slices.Values(l.Subjects)); !slices.Equal(have, want) {
 		r.add(Warn, "filter_subjects", strings.Join(have, " "), strings.Join(want, " "), filterOptions(want),
 			"it delivers other events than the configuration names, and those that it leaves out are never answered")
@@ -79,6 +83,10 @@ func (r *report) delivery(l *Lane, info *jetstream.ConsumerInfo) {
 	}
 	if c.MemoryStorage {
 		r.note(Warn, "mem_storage", true, false, "make it anew without --memory", "a restart of its server forgets what was acknowledged; it is found out again by reading the answers")
+	}
+	if c.Replicas > 0 && c.Replicas < l.Replicas {
+		r.add(Warn, "num_replicas", c.Replicas, l.Replicas, fmt.Sprintf("--replicas %d", l.Replicas),
+			fmt.Sprintf("%d servers keep the events and %d what was acknowledged: without that nothing is delivered", l.Replicas, c.Replicas))
 	}
 	if c.ReplayPolicy == jetstream.ReplayOriginalPolicy {
 		r.note(Warn, "replay_policy", c.ReplayPolicy, jetstream.ReplayInstantPolicy, "make it anew with --replay instant", "a backlog is delivered as slowly as it came in")

@@ -2,9 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
 )
 
 // stream begins a report on a stream.
@@ -20,6 +25,7 @@ func Input(l Lane, c jetstream.StreamConfig) []Finding {
 	}
 	r.inputLimits(&l, &c)
 	r.inputAge(&l, &c)
+	r.moved(&l, &c)
 	switch c.Retention {
 	case jetstream.WorkQueuePolicy:
 		r.note(Warn, "retention", c.Retention, jetstream.LimitsPolicy, "copy to a stream with limits: nats stream add NAME --source "+c.Name,
@@ -44,6 +50,42 @@ func Input(l Lane, c jetstream.StreamConfig) []Finding {
 			"a power cut loses what was stored within sync_interval, which no client can see and is two minutes by default")
 	}
 	return r.all
+}
+
+// moved is about events that are stored under another subject than the durable
+// listens to.
+func (r *report) moved(l *Lane, c *jetstream.StreamConfig) {
+	t := c.SubjectTransform
+	if t == nil {
+		return
+	}
+	var lost []string
+	for _, subject := range l.Subjects {
+		if t.Source == "" || events.Captures(t.Source, subject) {
+			lost = append(lost, subject)
+		}
+	}
+	stored := wildcards(t.Destination)
+	arrives := func(subject string) bool { return events.Captures(stored, subject) }
+	if len(lost) > 0 && !slices.ContainsFunc(l.Subjects, arrives) {
+		r.add(Warn, "subject_transform", t.Destination, "none", "--no-transform, or set input.subject to what is stored",
+			fmt.Sprintf("what is published to %s is stored under another subject: the durable delivers none of it, and nothing answers it",
+				strings.Join(lost, " ")))
+	}
+}
+
+// mapped is a token of a subject that a transform fills in.
+var mapped = regexp.MustCompile(`\{\{.*?\}\}|\$\d+`)
+
+// wildcards is all subjects that a transform's destination stands for.
+func wildcards(destination string) string {
+	tokens := strings.Split(mapped.ReplaceAllString(destination, "{}"), ".")
+	for i, token := range tokens {
+		if strings.Contains(token, "{}") {
+			tokens[i] = "*"
+		}
+	}
+	return strings.Join(tokens, ".")
 }
 
 // leastEvent is about what the smallest event takes in a stream, in bytes.

@@ -19,6 +19,8 @@ type Lane struct {
 	Publish    time.Duration // the longest wait for a publish's ack
 	PullExpiry time.Duration // of a pull request
 
+	Replicas int // servers that keep the input; 0 if that is not known
+
 	Atomic bool // answers are published in atomic batches
 }
 
@@ -39,6 +41,12 @@ const (
 	// longestAckWait is how long somebody may have to wait whose event was in
 	// hand when a replica died.
 	longestAckWait = 5 * time.Minute
+
+	// pulls is how many requests for events a replica may have with the server.
+	pulls = 2
+
+	// leastWaiting is room for the requests of four replicas.
+	leastWaiting = 4 * pulls
 
 	// headroom is for the headers of a dead letter.
 	headroom = 8 << 10

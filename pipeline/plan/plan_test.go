@@ -82,6 +82,18 @@ var cases = []struct {
 	{"durables are kept small", func(w *world) { w.input.ConsumerLimits.MaxAckPending = 100 },
 		[]string{"warn consumer_limits.max_ack_pending 100 → 2800"}},
 	{"events in memory", func(w *world) { w.input.Storage = jetstream.MemoryStorage }, []string{"warn storage memory → file"}},
+	{"events move", func(w *world) {
+		w.input.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "wx.events.*.subscribe", Destination: "in.{{wildcard(1)}}"}
+	}, []string{"warn subject_transform in.{{wildcard(1)}} → none"}},
+	{"all events move", func(w *world) {
+		w.input.SubjectTransform = &jetstream.SubjectTransformConfig{Destination: "in.>"}
+	}, []string{"warn subject_transform in.> → none"}},
+	{"events of others move", func(w *world) {
+		w.input.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "wx.events.*.SCAN", Destination: "in.$1"}
+	}, nil},
+	{"events move to where they are looked for", func(w *world) {
+		w.input.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "wx.events.*.*", Destination: "wx.events.{{wildcard(1)}}.subscribe"}
+	}, nil},
 	{"one replica", func(w *world) { w.input.Replicas, w.output.Replicas, w.dead.Replicas = 1, 1, 1 },
 		[]string{"info num_replicas 1 → "}},
 	{"nobody can be erased", func(w *world) { w.input.DenyDelete = true }, []string{"info deny_delete, deny_purge true, false → "}},
@@ -126,6 +138,8 @@ var cases = []struct {
 		[]string{"info backoff 30s 1s → none", "warn backoff 30s 1s → 5s or more"}},
 	{"a pause", func(w *world) { w.durable.Paused, w.durable.PauseRemaining = true, time.Hour }, []string{"warn pause_until in 1h → no pause"}},
 	{"a durable that is not", func(w *world) { w.durable.Config.InactiveThreshold = time.Hour }, []string{"warn inactive_threshold 1h → 96h or more, or none"}},
+	{"a durable on one server", func(w *world) { w.lane.Replicas, w.durable.Config.Replicas = 3, 1 }, []string{"warn num_replicas 1 → 3"}},
+	{"a durable on as many servers as its stream", func(w *world) { w.lane.Replicas, w.durable.Config.Replicas = 3, 0 }, nil},
 	{"a durable in memory", func(w *world) { w.durable.Config.MemoryStorage = true }, []string{"warn mem_storage true → false"}},
 	{"as slow as it came", func(w *world) { w.durable.Config.ReplayPolicy = jetstream.ReplayOriginalPolicy }, []string{"warn replay_policy original → instant"}},
 	{"groups", func(w *world) {
@@ -133,6 +147,8 @@ var cases = []struct {
 	}, []string{"warn priority_groups g → none"}},
 	{"room for half a replica", func(w *world) { w.durable.Config.MaxAckPending = 300 }, []string{"warn max_ack_pending 300 → 600 or more"}},
 	{"room for one replica", func(w *world) { w.durable.Config.MaxAckPending = 1000 }, []string{"info max_ack_pending 1000 → "}},
+	{"no room for the pulls of four replicas", func(w *world) { w.durable.Config.MaxWaiting = 7 }, []string{"warn max_waiting 7 → 8 or more"}},
+	{"room for the pulls of four replicas", func(w *world) { w.durable.Config.MaxWaiting = 8 }, nil},
 	{"small pulls", func(w *world) { w.durable.Config.MaxRequestBatch = 10 }, []string{"warn max_batch 10 → 100 or more"}},
 	{"short pulls", func(w *world) { w.durable.Config.MaxRequestExpires = 10 * time.Second }, []string{"warn max_expires 10s → 30s or more"}},
 	{"another filter", func(w *world) { w.durable.Config.FilterSubjects = []string{"wx.events.wx2.subscribe"} },

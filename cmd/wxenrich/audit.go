@@ -42,6 +42,9 @@ backfills have a row of their own: they are pending until their job is done.
 Where output is a list each event has to have an answer in every output, and
 counts once for each.
 
+An input that is a work queue forgets what was acknowledged: only the answers are
+counted there, and "missing" is a question mark.
+
 It changes nothing and may run beside the service. An event that is not
 acknowledged yet is pending. Exit code 4 when an event is missing or doubled, 3
 when there is no event in the range, 1 when it could not be found out.`,

@@ -66,6 +66,9 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 		for _, t := range terms {
 			rows[i] = append(rows[i], grouped(t.count(b)))
 		}
+		if b.Forgets {
+			rows[i][1], rows[i][len(rows[i])-1] = grouped(b.In)+"+", "?"
+		}
 		rows[i] = append(rows[i], grouped(b.Doubled))
 	}
 	if err := screen.Table(header, rows, less...); err != nil {
@@ -103,6 +106,12 @@ func printAudit(screen term.Screen, r *audit.Report, f auditFlags) error {
 	what := "events"
 	if r.Lanes[0].Output != "" {
 		what = "events, each once for every output,"
+	}
+	if sum.Forgets {
+		if r.Holds() {
+			holds = "none is doubled"
+		}
+		return screen.Text("", fmt.Sprintf("%s %s or more: %s: %s; what is missing cannot be told", grouped(sum.In), what, sides, holds))
 	}
 	return screen.Text("", fmt.Sprintf("%s %s = %s: %s", grouped(sum.In), what, sides, holds))
 }

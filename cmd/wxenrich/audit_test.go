@@ -196,6 +196,50 @@ func TestAuditOfWhatIsGone(t *testing.T) {
 	w.run(t, "", "audit").want(t, 0, "2 events = 1 records + 1 expired: the law holds for these; of 1 that are gone nobody can say\n", "")
 }
 
+// TestAuditOfAWorkQueue says what it cannot know.
+func TestAuditOfAWorkQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.nats.JetStream()
+	for _, c := range []jetstream.StreamConfig{
+		{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}, Retention: jetstream.WorkQueuePolicy},
+		{Name: "WX_PROFILES", Subjects: []string{"wx.profiles.>"}}, {Name: "WX_DEAD", Subjects: []string{"wx.dead.>"}},
+	} {
+		if _, err := js.CreateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := js.CreateConsumer(t.Context(), "WX_EVENTS", jetstream.ConsumerConfig{Durable: "wxenrich-" + testAppID,
+		AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "wx.events." + testAppID + ".subscribe"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "publish", w.account.OpenID(0), w.account.OpenID(1)).want(t, 0, "", "")
+	m, err := c.Next(jetstream.FetchMaxWait(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := events.Source{Stream: "WX_EVENTS", Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject()}
+	w.answer(t, src, "a", "")
+	if err := m.DoubleAck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := w.run(t, "", "audit")
+	r.want(t, 0, "2 events or more: 1 records + 1 pending: none is doubled; what is missing cannot be told\n", "")
+	for _, text := range []string{"  2+  1        0             1        ?        0", "note: stream WX_EVENTS deletes an event when it is acknowledged"} {
+		if !strings.Contains(r.out, text) {
+			t.Errorf("no %q in\n%s", text, r.out)
+		}
+	}
+	w.run(t, "", "audit", "--json").want(t, 0, `"forgets":true`, "")
+	w.bury(t, src)
+	w.run(t, "", "audit").want(t, exitBroken, ", and 1 answered once more: the law does not hold; what is missing cannot be told\n", "the law is broken: 0 missing, 1 doubled")
+}
+
 func TestAuditUsage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

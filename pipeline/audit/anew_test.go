@@ -50,7 +50,7 @@ func TestAnswersMadeAnew(t *testing.T) {
 // the backup is missing.
 func TestAnswersRestored(t *testing.T) {
 	eventstest.Bubble(t, func(t *testing.T, s *eventstest.Server) {
-		w := newWorldOn(t, s)
+		w := newWorldOn(t, s.JetStream())
 		w.record(w.event(appid, ""))
 		backup := snapshot(t, w.js.Conn(), "WX_PROFILES")
 		time.Sleep(time.Hour)

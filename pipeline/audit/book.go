@@ -40,6 +40,7 @@ func (b *book) elsewhere(seq uint64, s *slot) bool {
 type book struct {
 	first, end uint64    // sequences: the stream's first, the last to look at
 	born       time.Time // nothing in it is older; earlier answers are to another stream of this name
+	forgets    bool      // the stream: an event is gone when it is acknowledged, and answers tell of it
 	slots      pages[slot]
 	replays    map[string]*pages[cell]
 	erased     map[uint64]bool // removed because of whom they were about, or not answered for that

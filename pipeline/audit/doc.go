@@ -34,6 +34,10 @@
 // that is acknowledged without an answer is named as soon as the floor is past
 // it.
 //
+// A work queue deletes an event when it is acknowledged, and only its durable may
+// read it; interest is not much different. There the answers alone are counted
+// and held against each other, and missing is what cannot be known.
+//
 // Of whoever was erased there is nothing left but receipts, which say where
 // messages were: their events are counted by these. What was not answered and
 // is still in the input is looked at, and asked for among those who are erased.

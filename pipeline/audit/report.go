@@ -26,6 +26,10 @@ type Balance struct {
 	FirstSeq uint64 `json:"first_seq"`        // of the events counted; 0 when there is none
 	LastSeq  uint64 `json:"last_seq"`
 
+	// Forgets says that the input is a work queue, or goes by interest: In is what
+	// answers tell of and what the durable has to answer, and Missing is not known.
+	Forgets bool `json:"forgets,omitempty"`
+
 	In           uint64 `json:"in"`
 	Records      uint64 `json:"records"`
 	DeadLetters  uint64 `json:"dead_letters"`
@@ -99,17 +103,19 @@ type Finding struct {
 	lane int
 }
 
-// Holds reports whether no event is missing or doubled.
+// Holds reports whether no event is missing or doubled, as far as that can be
+// told.
 func (r *Report) Holds() bool {
 	sum := r.Sum()
 	return sum.Missing == 0 && sum.Doubled == 0 && r.Short == 0
 }
 
-// Sum adds the lanes' counts; what is not a count is left out.
+// Sum adds the lanes' counts; what is not a count is left out, but for Forgets.
 func (r *Report) Sum() Balance {
 	var s Balance
 	for i := range r.Lanes {
 		b := &r.Lanes[i]
+		s.Forgets = s.Forgets || b.Forgets
 		s.In += b.In
 		s.Records += b.Records
 		s.DeadLetters += b.DeadLetters

@@ -16,6 +16,9 @@ const maxDetails = 1_000_000
 func (r *run) readDeletions(ctx context.Context) error {
 	for _, input := range r.inputs {
 		b := r.books[input]
+		if b.forgets {
+			continue
+		}
 		info, err := r.streams[input].Info(ctx)
 		if err != nil {
 			return fmt.Errorf("audit: stream %s: %w", input, err)

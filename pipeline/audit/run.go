@@ -30,7 +30,7 @@ func Run(ctx context.Context, js jetstream.JetStream, s Scope) (Report, error) {
 		streams: map[string]jetstream.Stream{}, books: map[string]*book{},
 		byAppID: map[[2]string]int{}, explained: map[string]uint64{}, memories: map[string]memory{},
 	}
-	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.markPurged, r.markErased, r.readDeletions, r.readHorizons, r.markForgotten} {
+	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.readPending, r.markPurged, r.markErased, r.readDeletions, r.readHorizons, r.markForgotten} {
 		if err := step(ctx); err != nil {
 			return Report{}, err
 		}
@@ -102,6 +102,9 @@ func (r *run) open(ctx context.Context) error {
 			if info.Config.Mirror == nil && len(info.Config.Sources) == 0 && !restored(info) { // else events may be older than it
 				b.born = info.Created
 			}
+			if b.forgets = info.Config.Retention != jetstream.LimitsPolicy; b.forgets {
+				b.first = b.end + 1
+			}
 			if r.scope.ToSeq != 0 {
 				b.end = min(b.end, r.scope.ToSeq)
 			}
@@ -124,6 +127,10 @@ func (r *run) readInputs(ctx context.Context) error {
 	fromStart := false
 	for _, input := range r.inputs {
 		b := r.books[input]
+		if b.forgets {
+			fromStart = true
+			continue
+		}
 		laneOf := map[string]int{}
 		s := scan.Span{Stream: input, From: r.scope.FromSeq, Since: r.scope.Since, End: b.end}
 		for i, l := range r.scope.Lanes {

@@ -15,7 +15,9 @@ func (r *run) settle() {
 				r.settleOne(input, b, seq, s)
 			}
 		}
-		r.noteUntold(input, b)
+		if !b.forgets {
+			r.noteUntold(input, b)
+		}
 		if b.others > 0 {
 			r.note("%d answers are to events that %s does not hold under their time, or to subjects that are not looked at", b.others, input)
 		}
@@ -35,9 +37,9 @@ func (r *run) settleOne(input string, b *book, seq uint64, s *slot) {
 	switch {
 	case b.erased[seq] && !s.live.answered():
 		sum.Erased++
-	case s.flags&gone != 0 && seq < b.first:
+	case s.flags&gone != 0 && seq < b.first && !b.forgets:
 		sum.Expired++
-	case s.flags&gone != 0:
+	case s.flags&gone != 0 && !b.forgets:
 		sum.Deleted++
 	case s.live.records > 0:
 		sum.Records++

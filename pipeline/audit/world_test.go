@@ -33,12 +33,13 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return newWorldOn(t, eventstest.NewServer(t))
+	return newWorldOn(t, eventstest.NewServer(t).JetStream())
 }
 
-func newWorldOn(t testing.TB, s *eventstest.Server) *world {
+// newWorldOn makes those streams that there are not yet.
+func newWorldOn(t testing.TB, js jetstream.JetStream) *world {
 	t.Helper()
-	w := &world{TB: t, js: s.JetStream()}
+	w := &world{TB: t, js: js}
 	for name, subject := range map[string]string{"WX_EVENTS": "wx.events.>", "WX_PROFILES": "wx.profiles.>", "WX_DEAD": "wx.dead.>"} {
 		spec := events.StreamSpec{Name: name, Subjects: []string{subject}, Duplicates: shortest}
 		if _, _, err := events.EnsureStream(t.Context(), w.js, spec, events.Create); err != nil {

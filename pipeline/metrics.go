@@ -13,8 +13,9 @@ import (
 )
 
 // counter is one of a lane's counters as an instrument. One of what is rare is
-// absent until it has happened: of a thousand accounts it would be nothing but
-// zeros, which Prometheus has to keep.
+// absent until the account has had an event: of a thousand idle ones it would be
+// nothing but zeros, which Prometheus has to keep. Then it is there with its zero,
+// or nobody would see the first step.
 type counter struct {
 	name, unit, help string
 	rare             bool
@@ -108,15 +109,16 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			account := attribute.String("appid", l.cfg.AppID)
 			of := metric.WithAttributes(account)
 			counts := l.stats.Counts()
+			idle := counts.Received == 0
 			for i, c := range counters {
-				if n := c.read(&counts); n > 0 || !c.rare {
+				if n := c.read(&counts); n > 0 || !idle || !c.rare {
 					o.ObserveInt64(sums[i], n, of)
 				}
 			}
 			for _, kind := range jobKinds {
 				done, running := l.Bulk(kind)
-				if !running && done == (job.Progress{}) {
-					continue // as rare
+				if idle && !running && done == (job.Progress{}) {
+					continue
 				}
 				of := metric.WithAttributes(account, attribute.String("kind", string(kind)))
 				for i, c := range bulkCounters {
@@ -128,12 +130,12 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
 			}
 			for field, n := range counts.Differences {
-				if n > 0 {
+				if n > 0 || !idle {
 					o.ObserveInt64(differ, n, metric.WithAttributes(account, attribute.String("field", field)))
 				}
 			}
 			for doubt, n := range counts.Doubts {
-				if n > 0 {
+				if n > 0 || !idle {
 					o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
 				}
 			}

@@ -30,8 +30,8 @@ This page is generated from the instruments themselves: run
 ` + "`http.listen`" + `, and ` + "`gateway.http_listen`" + ` of a gateway, serves them to Prometheus on ` + "`/metrics`" + `. Names and units are stable: one that goes is named in the
 changelog a version before. Every metric but the size of a gateway's spool and the faults of a configuration has the label ` + "`appid`" + `; further labels take values of closed sets only
 (reasons, classes, endpoints, known errcodes). No metric carries an openid, a message of WeChat's, or its request id
-(` + "`rid`" + `, which is in the log, in ` + "`/readyz`" + ` and in ` + "`wxenrich status`" + `). Of an account for which something rare has not happened since the start, such as a
-retry, a doubt or a job, there is no series: treat it as 0.
+(` + "`rid`" + `, which is in the log, in ` + "`/readyz`" + ` and in ` + "`wxenrich status`" + `). Of an account that has had no event since the start there is no series of what is rare,
+such as a retry, a doubt or a job: treat it as 0.
 
 | metric | type | unit | |
 |---|---|---|---|

@@ -147,9 +147,11 @@ type background struct {
 func (w *world) background(t *testing.T, args ...string) *background {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	b := &background{out: newWatched(), done: make(chan int, 1), stop: cancel}
+	b := &background{out: newWatched(t), done: make(chan int, 1), stop: cancel}
 	go func() {
-		b.done <- execute(ctx, args, streams{in: strings.NewReader(""), out: b.out, err: b.out, environ: w.environ})
+		code := execute(ctx, args, streams{in: strings.NewReader(""), out: b.out, err: b.out, environ: w.environ})
+		b.out.end()
+		b.done <- code
 	}()
 	t.Cleanup(cancel)
 	return b
@@ -163,13 +165,15 @@ func (b *background) end() int {
 
 // watched is a buffer that somebody waits for.
 type watched struct {
-	mu   sync.Mutex
-	more *sync.Cond
-	buf  bytes.Buffer
+	t     testing.TB
+	mu    sync.Mutex
+	more  *sync.Cond
+	buf   bytes.Buffer
+	ended bool
 }
 
-func newWatched() *watched {
-	w := new(watched)
+func newWatched(t testing.TB) *watched {
+	w := &watched{t: t}
 	w.more = sync.NewCond(&w.mu)
 	return w
 }
@@ -181,12 +185,28 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.buf.Write(p)
 }
 
-// waitFor returns what has been written once it holds text. A test that waits
-// for ever fails by go test's own deadline.
+// String is what has been written so far.
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
+}
+
+// end says that nothing more will be written.
+func (w *watched) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.more.Broadcast()
+}
+
+// waitFor returns what has been written once it holds text, and fails the test
+// if the command ends before.
 func (w *watched) waitFor(text string) string { return w.waitForAny(text) }
 
 // waitForAny is waitFor for one of several texts.
 func (w *watched) waitForAny(texts ...string) string {
+	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
@@ -194,6 +214,9 @@ func (w *watched) waitForAny(texts ...string) string {
 			if strings.Contains(w.buf.String(), text) {
 				return w.buf.String()
 			}
+		}
+		if w.ended {
+			w.t.Fatalf("it has ended without %q:\n%s", texts, w.buf.String())
 		}
 		w.more.Wait()
 	}

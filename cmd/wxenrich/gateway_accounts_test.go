@@ -87,7 +87,7 @@ func TestGatewayAccountsChange(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	for _, secret := range []string{"the first token", "a newer token", pushAESKey} {
-		if strings.Contains(b.out.buf.String(), secret) {
+		if strings.Contains(b.out.String(), secret) {
 			t.Error("a secret is in the log")
 		}
 	}

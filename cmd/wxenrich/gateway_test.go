@@ -134,7 +134,7 @@ func TestGateway(t *testing.T) {
 	if code := b.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	log := b.out.buf.String()
+	log := b.out.String()
 	for _, secret := range []string{pushToken, pushAESKey, testSecret} {
 		if strings.Contains(log+metrics, secret) {
 			t.Errorf("%s is shown", secret)
@@ -207,7 +207,7 @@ func TestGatewayCircle(t *testing.T) {
 	}
 	for _, b := range []*background{sim, gw, service} {
 		if code := b.end(); code != 0 {
-			t.Errorf("exit code %d\n%s", code, b.out.buf.String())
+			t.Errorf("exit code %d\n%s", code, b.out.String())
 		}
 	}
 }

@@ -175,7 +175,7 @@ type process struct {
 
 func (w *world) process(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0], args...), out: newWatched(), ended: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0], args...), out: newWatched(t), ended: make(chan struct{})}
 	p.cmd.Env = append([]string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0"}, w.environ...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
@@ -184,20 +184,16 @@ func (w *world) process(t *testing.T, args ...string) *process {
 	go func() {
 		_ = p.cmd.Wait() // the state has what matters
 		close(p.ended)
-		fmt.Fprintln(p.out, ended)
+		p.out.end()
 	}()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.ended })
 	return p
 }
 
-const ended = "the process has ended"
-
 // up waits until the process prints text, and fails the test if it ends first.
 func (p *process) up(t *testing.T, text string) {
 	t.Helper()
-	if out := p.out.waitForAny(text, ended); !strings.Contains(out, text) {
-		t.Fatalf("the process ended before %q:\n%s", text, out)
-	}
+	p.out.waitFor(text)
 }
 
 // end sends a signal and returns the exit code, -1 for a kill.
@@ -274,7 +270,7 @@ func TestEmbeddedServerSurvivesAKill(t *testing.T) {
 	p.up(t, "lane is running")
 	second := w.process(t, "run") // while the first one runs
 	if code := second.code(); code != exitUsage {
-		t.Errorf("a second process on the same folder: exit code %d\n%s", code, second.out.waitFor(ended))
+		t.Errorf("a second process on the same folder: exit code %d\n%s", code, second.out)
 	}
 	js, err := jetstream.New(connect(t, "nats://"+listen))
 	if err != nil {

@@ -92,7 +92,7 @@ func TestSecondLooksAreBounded(t *testing.T) {
 		c := lane.Stats().Counts()
 		// The second looks, and every third batch ends with somebody who left,
 		// where one more person is asked for alone.
-		if most := int64(n/100 + n/100/50 + 2 + n/100/2); c.Calls > most && scale == 1 { // chance decides about a few
+		if most := int64(n/100 + n/100/50 + 2 + n/100*6/10); c.Calls > most && scale == 1 { // in the mean 288, and chance decides about 20
 			t.Errorf("%d calls for %d batches, want %d at most", c.Calls, n/100, most)
 		}
 		t.Logf("%d calls for %d batches", c.Calls, n/100)
@@ -139,7 +139,7 @@ func TestCostOfADoubtfulBatch(t *testing.T) {
 		"missing": {wechattest.Action{MissingRow: true}, 2.3},
 		"doubled": {wechattest.Action{DoubledRow: true}, 2.9},
 		"unasked": {wechattest.Action{UnaskedRow: true}, 2.9},
-		"shifted": {wechattest.Action{ShiftUnionID: true}, 3.9},
+		"shifted": {wechattest.Action{ShiftUnionID: true}, 4.2},
 		"blank":   {wechattest.Action{BlankRow: true}, 1.3},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -149,7 +149,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		b.consumer, err = l.create(ctx, info.Config.Retention, mark)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
 		if pushing, err := l.js.PushConsumer(ctx, l.cfg.Stream, l.cfg.Durable); err == nil {
-			return b, l.inspect(pushing.CachedInfo())
+			return b, l.inspect(&info.Config, pushing.CachedInfo())
 		}
 	case err == nil && b.consumer.CachedInfo().AckFloor.Stream < mark.Floor:
 		l.log.Warn("the durable has fallen behind what was answered: it was made anew or restored; what it delivers again is looked for among the answers first",
@@ -169,7 +169,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 		}
 		l.places.Store(found)
 	}
-	return b, l.inspect(b.consumer.CachedInfo())
+	return b, l.inspect(&info.Config, b.consumer.CachedInfo())
 }
 
 // create makes the durable. CreateConsumer fails if another replica has made
@@ -256,9 +256,11 @@ func (l *Lane) mayGuess(ctx context.Context) error {
 
 // inspect holds a durable to what the lane needs. It refuses what would lose
 // events and warns of what would repeat or delay them; it changes nothing.
-func (l *Lane) inspect(info *jetstream.ConsumerInfo) error {
+func (l *Lane) inspect(stream *jetstream.StreamConfig, info *jetstream.ConsumerInfo) error {
 	l.ackWait.Store(int64(plan.AckWait(&info.Config)))
-	findings := plan.Durable(l.cfg.Needs(), info)
+	needs := l.cfg.Needs()
+	needs.Replicas = stream.Replicas
+	findings := plan.Durable(needs, info)
 	if f, refused := plan.Refusal(findings); refused {
 		return &Refusal{l.cfg.AppID, f.String(), f.Fix + "; or name another with input.durable"}
 	}

@@ -150,7 +150,7 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
 	msg := letter.Msg(subject)
 	d.noteDeliveries(msg.Header)
-	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why, asOf: l.erasedAsOf(e)}
+	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why, asOf: erasedAsOf(e.Type, e.Source.Time)}
 	l.tracing.create(&a)
 	return a
 }

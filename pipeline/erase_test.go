@@ -127,9 +127,14 @@ func (w *world) balance() audit.Balance {
 	w.Helper()
 	lane := audit.DefaultLane(appid)
 	lane.Subjects = erasing().Subjects
+	return w.balanceOf(lane)
+}
+
+func (w *world) balanceOf(lane audit.Lane) audit.Balance {
+	w.Helper()
 	ledger := w.ledger(w.js)
 	s := audit.Scope{Lanes: []audit.Lane{lane}, Erased: ledger.Audited}
-	s.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+	s.Forgotten = pipeline.Withheld(ledger)
 	r, err := audit.Run(w.Context(), w.js, s)
 	if err != nil {
 		w.Fatal(err)
@@ -417,6 +422,11 @@ func TestEraseOfAFollower(t *testing.T) {
 		}
 		if people := w.people(); people[gone] != 0 || people[back] != 1 || len(people) != 29 {
 			t.Errorf("%d people; %d and %d records", len(people), people[gone], people[back])
+		}
+		lane := audit.DefaultLane(appid)
+		lane.Subjects, lane.Waiting = []string{"wx.events." + appid + "." + pipeline.BackfillType}, func(string) bool { return false }
+		if b := w.balanceOf(lane); b.In != 60 || b.Records != 57 || b.Erased != 3 {
+			t.Errorf("%+v", b)
 		}
 
 		// The first list is whole as ever, but for two.

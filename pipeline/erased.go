@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
@@ -34,12 +34,22 @@ func (l *Lane) erasedSince(d *delivery) bool {
 	return l.erased.Covers(l.cfg.AppID, d.event.OpenID, unionid, d.event.Source.Time)
 }
 
-// erasedAsOf is what a dead letter goes back to.
-func (l *Lane) erasedAsOf(e *events.Event) time.Time {
-	if e.Type == BackfillType {
+// erasedAsOf is what an answer to an event goes back to of which nobody knows
+// what WeChat says.
+func erasedAsOf(kind string, stored time.Time) time.Time {
+	if kind == BackfillType {
 		return never // nobody knows when the person followed
 	}
-	return e.Source.Time
+	return stored
+}
+
+// Withheld says, for whoever misses the answer to an event, whether it may have
+// none since its person is erased. A backfill's may, whenever it was made: it
+// needs none unless the person has followed anew, which WeChat alone knows.
+func Withheld(l *erase.Ledger) func(appid, openid, kind string, stored time.Time) bool {
+	return func(appid, openid, kind string, stored time.Time) bool {
+		return l.Covers(appid, openid, "", erasedAsOf(kind, stored))
+	}
 }
 
 // followedAt is when a person followed last.

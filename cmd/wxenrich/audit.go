@@ -14,6 +14,7 @@ import (
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
 )
 
@@ -99,7 +100,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		scope.Erased = ledger.Audited
 	}
 	if ledger.Some() {
-		scope.Forgotten = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+		scope.Forgotten = pipeline.Withheld(ledger)
 	}
 	report, err := auditOutputs(ctx, js, cfg, scope)
 	progress.Done()

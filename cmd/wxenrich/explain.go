@@ -93,7 +93,7 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 	}
 	ledger, unread := ledgerToLookAt(ctx, js, cfg)
 	defer ledger.Close()
-	q.Erased = func(appid, openid string, at time.Time) bool { return ledger.Covers(appid, openid, "", at) }
+	q.Erased = pipeline.Withheld(ledger)
 	q.Purged = func(ctx context.Context) ([]audit.Purged, error) { return purgedLetters(ctx, js, cfg) }
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
 	q.Progress = func(stream string, done, total uint64) {

@@ -109,6 +109,8 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t, "", "explain", "7").want(t, 0, "now         acknowledged: the person is erased", "")
+	publish(backfill, "backfill-1-8", w.account.OpenID(9)) // who follows still is listed
+	w.run(t, "", "explain", "backfill-1-8").want(t, 0, "now         acknowledged: the person is erased", "")
 	w.run(t, "", "explain", w.account.OpenID(9)).want(t, 0, "event backfill-1-7", "note: the person is erased from "+testAppID)
 	w.run(t, "", "dead", "purge", "1", "--yes").want(t, 0, "removed 1", "")
 	w.run(t, "", "explain", "3").want(t, 0, "now         acknowledged: it had a dead letter, which somebody has removed", "")

@@ -529,8 +529,8 @@ func TestErased(t *testing.T) {
 		}
 		return all, nil
 	}
-	s.Forgotten = func(account, id string, stored time.Time) bool {
-		return account == appid && id == openid && stored.Equal(back.Time)
+	s.Forgotten = func(account, id, kind string, stored time.Time) bool {
+		return account == appid && id == openid && kind == "subscribe" && stored.Equal(back.Time)
 	}
 	r := w.audit(s)
 	w.want(r, audit.Balance{In: 6, Records: 1, Erased: 4, Missing: 1})

@@ -83,7 +83,7 @@ func (r *run) markForgotten(ctx context.Context) error {
 			e, _ := d.Decode(events.Message{
 				Source: events.Source{Stream: input, Seq: seq, Time: m.Time, Subject: m.Subject}, Header: m.Header, Data: m.Data,
 			})
-			if e.OpenID != "" && m.Time.UnixNano() == s.stored && r.scope.Forgotten(l.AppID, e.OpenID, m.Time) {
+			if e.OpenID != "" && m.Time.UnixNano() == s.stored && r.scope.Forgotten(l.AppID, e.OpenID, e.Type, m.Time) {
 				b.erase(seq)
 			}
 		}

@@ -68,8 +68,8 @@ type Scope struct {
 	// they were about: they are counted, and not missed. It is called like Purged.
 	Erased func(context.Context) ([]Erased, error)
 	// Forgotten, if it is not nil, reports whether a person is erased, to whose
-	// event of that time there is no answer.
-	Forgotten func(appid, openid string, stored time.Time) bool
+	// event of that type and time there need be no answer.
+	Forgotten func(appid, openid, kind string, stored time.Time) bool
 
 	Repeats bool // look for the producer's repeats too, and name those of replays
 	Show    int  // how many events to name of each kind and lane; default 20, negative none

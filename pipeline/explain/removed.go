@@ -25,7 +25,7 @@ func (r *run) removed(ctx context.Context, all []*told) error {
 		switch {
 		case purged[key{t.Stream, t.Seq, t.Stored.UnixNano()}]:
 			t.Standing = Purged
-		case r.Erased != nil && t.OpenID != "" && r.Erased(t.AppID, t.OpenID, t.Stored):
+		case r.Erased != nil && t.OpenID != "" && r.Erased(t.AppID, t.OpenID, t.Type, t.Stored):
 			t.Standing = Erased
 		}
 	}

@@ -28,9 +28,9 @@ type Query struct {
 	Limit int       // how many events at most, the newest; 0 is 20
 
 	// Purged, if it is not nil, says whose dead letters a person has removed, and
-	// Erased about whom nothing is stored for events from up to some time.
+	// Erased about whom nothing need be stored for an event of a type and time.
 	Purged func(context.Context) ([]audit.Purged, error)
-	Erased func(appid, openid string, at time.Time) bool
+	Erased func(appid, openid, kind string, stored time.Time) bool
 
 	// Progress, if it is not nil, is told now and then how many messages of a
 	// stream are read and how many there are.

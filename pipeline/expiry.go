@@ -12,16 +12,16 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
-// expiryEvery is how often a lane that always has events waiting asks how old
-// the oldest of them is, and how soon at first: most lanes never have to.
+// expiryEvery is how often a lane asks how many events wait and how old the oldest
+// of them is, also one that idles: a durable that somebody has paused, or whose
+// events another replica has taken and sits on, brings it nothing.
 const expiryEvery = time.Minute
 
 // expiryWatch is what the loop knows of its looks at the oldest event.
 type expiryWatch struct {
-	waiting bool          // some event waits
 	dating  bool          // the stream is being asked
 	dated   chan struct{} //
-	datedAt time.Time     // when that was begun, or the waiting
+	datedAt time.Time     // when that was begun
 }
 
 // waits is what a lane knows of the events that wait in the input.
@@ -46,20 +46,17 @@ func (l *Lane) Oldest() (time.Time, bool) {
 
 // OldestExpires is when the account's oldest event that is not acknowledged
 // leaves the input stream by age, answered or not; false when there is none, or
-// the stream keeps events for ever. A lane that has something in hand all the time,
-// or is on hold, looks once a minute; one that idles never does. It is safe for concurrent use.
+// the stream keeps events for ever. A lane looks once a minute. It is safe for
+// concurrent use.
 func (l *Lane) OldestExpires() (time.Time, bool) {
 	at := l.waits.expires.Load()
 	return time.Unix(0, at), at != 0
 }
 
-// watchExpiry looks, if there is something to be seen. A lane that has seen an
-// event waiting looks on until there is none.
+// watchExpiry looks when it is time. The lanes of a process do not all look at once.
 func (l *loop) watchExpiry(now time.Time) {
-	waited := l.waiting
-	l.waiting = l.hand.n > 0 || l.held != nil || l.waits.oldest.Load() != 0 || l.waits.others.Load() != 0
-	if l.waiting && !waited {
-		l.datedAt = now
+	if l.datedAt.IsZero() {
+		l.datedAt = now.Add(-time.Duration(l.rand() * float64(expiryEvery)))
 	}
 	if !l.mayDate() || now.Sub(l.datedAt) < expiryEvery {
 		return
@@ -79,7 +76,7 @@ func (l *loop) nextExpiry(sooner func(time.Time)) {
 }
 
 func (l *loop) mayDate() bool {
-	return l.task == nil && l.waiting && !l.dating && l.consumer != nil && !l.stopping()
+	return l.task == nil && !l.dating && l.consumer != nil && !l.stopping()
 }
 
 // dateOldest notes how old the oldest event is, and when it expires. What cannot be found out is

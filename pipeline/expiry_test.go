@@ -55,6 +55,34 @@ func TestOldestEventExpires(t *testing.T) {
 	})
 }
 
+// A durable that somebody has paused brings nothing, and a lane that idles says
+// all the same that events wait.
+func TestIdleLaneSeesWhatWaits(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		cfg := lifelike()
+		lane := w.start(cfg)
+		w.until("it runs", func() bool { return lane.State().Phase == pipeline.Running })
+		gauge := gauges(t, lane.Lane)
+		if _, err := w.js.PauseConsumer(w.Context(), "WX_EVENTS", cfg.Durable, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.publish(3, w.openid)
+		time.Sleep(2 * time.Minute)
+		if n := gauge("wxenrich.input.lag"); len(n) != 1 || n[0] != 3 {
+			t.Errorf("a lag of %v, want 3", n)
+		}
+		if s := gauge("wxenrich.input.oldest_age"); len(s) != 1 || s[0] < 110 || s[0] > 130 {
+			t.Errorf("the oldest is %v s old, want 120", s)
+		}
+		w.answers(3)
+		time.Sleep(2 * time.Minute)
+		if n := gauge("wxenrich.input.lag"); len(n) != 1 || n[0] != 0 {
+			t.Errorf("a lag of %v after all is answered", n)
+		}
+	})
+}
+
 // gauges reads a gauge's values as an exporter would.
 func gauges(t *testing.T, lane *pipeline.Lane) func(name string) []float64 {
 	t.Helper()

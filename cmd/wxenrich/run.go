@@ -110,7 +110,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		defer admin.stop()
 	}
 	if cfg.HTTP.PProf != "" {
-		profiles, err := startProfiles(cfg.HTTP.PProf, log)
+		profiles, err := startProfiles(cfg.HTTP.PProf, cfg.HTTP.TokenFile, log)
 		if err != nil {
 			return err
 		}

@@ -402,7 +402,8 @@ func TestRunAsksForAToken(t *testing.T) {
 	w := newWorld(t)
 	path, listen := filepath.Join(t.TempDir(), "token"), freePort(t)
 	write(t, path, "first\n")
-	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen, "WXENRICH_HTTP_TOKEN_FILE="+path)
+	profiles := freePort(t)
+	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen, "WXENRICH_HTTP_TOKEN_FILE="+path, "WXENRICH_HTTP_PPROF="+profiles)
 	run := w.background(t, "run")
 	run.out.waitFor("lane is running")
 	ask := func(path, authorization string) (int, string) {
@@ -433,6 +434,9 @@ func TestRunAsksForAToken(t *testing.T) {
 		if status, _ := ask("/livez", wrong); status != 200 {
 			t.Errorf("%q: /livez: %d", wrong, status)
 		}
+	}
+	if status, _ := get(t, "http://"+profiles+"/debug/pprof/cmdline"); status != 401 {
+		t.Errorf("profiles without a token: %d", status)
 	}
 	for _, token := range []string{"first", "second"} { // which takes over without a restart
 		write(t, path, token)

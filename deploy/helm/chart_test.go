@@ -419,10 +419,25 @@ func TestScaled(t *testing.T) {
 			t.Errorf("trigger %d is %+v, want %v", i, trigger, want[i])
 		}
 	}
-	for _, c := range []struct{ calls, least, most, want int }{
-		{5_000_000, 1, 10, 4}, {500_000, 1, 10, 1}, {500_000, 3, 10, 3}, {50_000_000, 1, 10, 10},
+	for _, c := range []struct {
+		calls, least, most int
+		limits             []any // of the accounts
+		want               int
+	}{
+		{5_000_000, 1, 10, nil, 4}, {500_000, 1, 10, nil, 1}, {500_000, 3, 10, nil, 3}, {50_000_000, 1, 10, nil, 10},
+		{5_000_000, 1, 10, []any{1000, 500_000}, 1}, {5_000_000, 1, 10, []any{1000, "auto"}, 4}, {5_000_000, 1, 10, []any{1000, 90_000_000}, 4},
 	} {
 		v := values(t, "testdata/scaled.yaml")
+		for i, limit := range c.limits {
+			account := v["accounts"].([]any)[i].(map[string]any)
+			config, _ := account["config"].(map[string]any)
+			config = maps.Clone(config)
+			if config == nil {
+				config = map[string]any{}
+			}
+			config["quota"] = map[string]any{"limit": limit}
+			account["config"] = config
+		}
 		v["autoscaling"] = map[string]any{"enabled": true, "minReplicas": c.least, "maxReplicas": c.most, "quota": map[string]any{"callsPerDay": c.calls, "callSeconds": 0.5}}
 		files, err := render(t, v)
 		if err != nil {

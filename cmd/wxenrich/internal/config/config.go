@@ -145,7 +145,7 @@ type Shutdown struct {
 type HTTP struct {
 	Listen string `yaml:"listen" default:"127.0.0.1:9464" doc:"address of /livez, /readyz and /metrics; empty for none" zh:"/livez、/readyz、/metrics 的地址，留空则关闭"`
 
-	TokenFile string `yaml:"token_file" doc:"file that holds a bearer token, without which there are no /metrics and no details of /readyz, the gateway's too; read again at each request" zh:"存放 bearer 令牌的文件：没有令牌时不提供 /metrics 和 /readyz 的详情，网关的也一样；每次请求重新读取"`
+	TokenFile string `yaml:"token_file" doc:"file that holds a bearer token, without which there are no /metrics, no profiles and no details of /readyz, the gateway's too; read again at each request" zh:"存放 bearer 令牌的文件：没有令牌时不提供 /metrics、性能剖析和 /readyz 的详情，网关的也一样；每次请求重新读取"`
 
 	PProf string `yaml:"pprof" doc:"address of Go's profiles (/debug/pprof/), for whoever looks for a fault; they show what is in memory: keep it on loopback; empty for none" zh:"Go 性能剖析（/debug/pprof/）的地址，用于排查问题；会暴露内存内容，请只监听回环地址；留空则关闭"`
 }

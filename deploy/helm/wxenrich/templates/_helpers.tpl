@@ -57,10 +57,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ $most }}
 {{- end -}}
 
+{{- /* The calls a day of the account that may make the most: its quota.limit, or what WeChat gives. */ -}}
+{{- define "wxenrich.callsPerDay" -}}
+{{- $given := int64 .Values.autoscaling.quota.callsPerDay -}}
+{{- $most := 0 -}}
+{{- range .Values.accounts -}}
+{{- $limit := dig "config" "quota" "limit" 0 . | int64 -}}
+{{- $most = max $most (ternary (min $limit $given) $given (gt $limit 0)) -}}
+{{- end -}}
+{{ $most }}
+{{- end -}}
+
 {{- /* As many replicas as a day's calls keep busy, and no more than maxReplicas. */ -}}
 {{- define "wxenrich.maxReplicas" -}}
 {{- $a := .Values.autoscaling -}}
-{{- $inFlight := divf (mulf $a.quota.callsPerDay $a.quota.callSeconds) 86400 -}}
+{{- $inFlight := divf (mulf (include "wxenrich.callsPerDay" . | int64) $a.quota.callSeconds) 86400 -}}
 {{- $fed := ceil (divf $inFlight (include "wxenrich.concurrency" . | int)) | int -}}
 {{ max (int $a.minReplicas) (min (int $a.maxReplicas) $fed) }}
 {{- end -}}

@@ -49,6 +49,7 @@ func fileSettings(cfg *config.Config) (natsconn.Settings, error) {
 		Context: n.Context,
 		Auth:    natsconn.Auth{Creds: n.Creds, NKey: n.NKey, User: n.User},
 		TLS:     natsconn.TLS{CA: n.TLSCA, Cert: n.TLSCert, Key: n.TLSKey},
+		Inbox:   n.InboxPrefix,
 	}
 	if n.Embedded {
 		s.URL = "nats://" + n.Listen

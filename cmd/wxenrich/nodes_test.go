@@ -40,7 +40,8 @@ func TestThreeNodes(t *testing.T) {
 	g.environ = []string{"WX_SECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET",
 		"WXENRICH_ACCOUNTS_0_API=" + api.URL, "WXENRICH_INPUT_START=all", "WXENRICH_HTTP_LISTEN=", "WXENRICH_MANAGE=verify",
 		"WXENRICH_INPUT_REPLICAS=3", "WXENRICH_OUTPUT_REPLICAS=3", "WXENRICH_DEAD_REPLICAS=3", "WXENRICH_STATE_REPLICAS=3",
-		"NATS_URL=" + strings.Join(urls, ","), "NATS_USER=", "NATS_PASSWORD="}
+		"NATS_URL=" + strings.Join(urls, ",")}
+	g.own = len(g.environ)
 
 	js := g.connect(t, "setup")
 	insist := func(what string, do func() error) { // a cluster answers when it has elected somebody

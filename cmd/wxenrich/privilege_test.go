@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +18,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/pipeline/gateway"
 	"github.com/wxenrich/wxenrich/wechat/push"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
@@ -28,6 +29,7 @@ type guarded struct {
 	*world
 	url string
 	log *violations
+	own int // of the environment, before what as adds
 }
 
 // violations collects what the server has denied.
@@ -121,6 +123,7 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	g.log.take() // the doctor asks whether it may do anything, which it may not
 
+	users := []string{"setup", "producer", "gateway", "wxenrich", "consumer", "operator", "eraser"}
 	for user, subjects := range map[string][]string{
 		"producer": {"wx.messages.x.text", "wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
 		"gateway":  {"wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.PURGE.WX_MESSAGES", "$JS.API.CONSUMER.CREATE.WX_PROFILES.x", "$JS.ACK.WX_EVENTS.wxenrich-" + testAppID + ".1.1.1.1.1"},
@@ -141,7 +144,13 @@ func TestLeastPrivilege(t *testing.T) {
 				t.Errorf("%s may publish to %s", user, subject)
 			}
 		}
-		for _, subject := range []string{"wx.profiles.>", "wx.events.>", "_INBOX.>", "_INBOX_other.>", "$KV.>", ">"} {
+		closed := []string{"wx.profiles.>", "wx.events.>", "_INBOX.>", "_INBOX_other.>", "*.>", "$KV.>", ">"}
+		for _, other := range users {
+			if other != user {
+				closed = append(closed, inboxOf(other)+".>")
+			}
+		}
+		for _, subject := range closed {
 			if _, err := nc.SubscribeSync(subject); err != nil {
 				t.Fatal(err)
 			}
@@ -158,9 +167,32 @@ func TestLeastPrivilege(t *testing.T) {
 // setPasswords gives each user of accounts.conf one.
 func setPasswords(t *testing.T) {
 	t.Helper()
-	for _, user := range []string{"SETUP", "PRODUCER", "GATEWAY", "WXENRICH", "CONSUMER", "OPERATOR", "ERASER", "SYS"} {
-		t.Setenv(user+"_PASSWORD", "of-"+strings.ToLower(user))
+	for _, name := range passwords(t) {
+		t.Setenv(name, "of-"+strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(name, "NATS_"), "_PASSWORD")))
 	}
+}
+
+// passwords are the variables that accounts.conf takes from the environment.
+func passwords(t *testing.T) (names []string) {
+	t.Helper()
+	text, err := os.ReadFile(deploy + "nats/accounts.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\$(\w+_PASSWORD)\b`).FindAllSubmatch(text, -1) {
+		names = append(names, string(m[1]))
+	}
+	return names
+}
+
+// Whoever has the server's passwords in the environment can start the service.
+func TestServersPasswordsInOurEnvironment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range passwords(t) {
+		w.environ = append(w.environ, name+"=hush")
+	}
+	w.run(t, "", "config", "check").want(t, 0, "", "")
 }
 
 func newGuarded(t *testing.T) *guarded {
@@ -187,7 +219,8 @@ func newGuarded(t *testing.T) *guarded {
 	api := httptest.NewServer(g.sim)
 	t.Cleanup(api.Close)
 	g.environ = []string{"WX_SECRET=" + testSecret, "WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET",
-		"WXENRICH_ACCOUNTS_0_API=" + api.URL, "NATS_URL=" + g.url, "WXENRICH_INPUT_START=all", "WXENRICH_HTTP_LISTEN=", "NATS_USER=", "NATS_PASSWORD="}
+		"WXENRICH_ACCOUNTS_0_API=" + api.URL, "NATS_URL=" + g.url, "WXENRICH_INPUT_START=all", "WXENRICH_HTTP_LISTEN="}
+	g.own = len(g.environ)
 	return g
 }
 
@@ -230,8 +263,14 @@ func (g *guarded) pushes(t *testing.T) {
 	}
 }
 
+// inboxOf is the prefix of the only subjects that a user may listen to.
+func inboxOf(user string) string { return "_INBOX_" + user }
+
 func (g *guarded) as(user string) {
-	g.environ = append(g.environ[:len(g.environ)-2], "NATS_USER="+user, "NATS_PASSWORD=of-"+user)
+	g.environ = append(g.environ[:g.own], "NATS_USER="+user, "NATS_PASSWORD=of-"+user)
+	if user != "wxenrich" {
+		g.environ = append(g.environ, "WXENRICH_NATS_INBOX_PREFIX="+inboxOf(user))
+	}
 }
 
 // does runs a command that has to succeed.
@@ -248,7 +287,7 @@ func (g *guarded) does(t *testing.T, args ...string) {
 
 func (g *guarded) dial(t *testing.T, user string) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(g.url, nats.UserInfo(user, "of-"+user), nats.CustomInboxPrefix(natsconn.InboxPrefix))
+	nc, err := nats.Connect(g.url, nats.UserInfo(user, "of-"+user), nats.CustomInboxPrefix(inboxOf(user)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -387,7 +387,7 @@ func TestSecured(t *testing.T) {
 	if r.NetworkPolicy.Spec.Ingress[0].From[0].NamespaceSelector == nil || egress[1].To[0].PodSelector == nil || egress[len(egress)-1].Ports[0].Port.IntValue() != 4318 {
 		t.Errorf("the network policy is %+v", r.NetworkPolicy.Spec)
 	}
-	for _, text := range []string{"tls_cert: /run/", "tls_ca: /run/", "password_file: /run/", "token_file: /run/", "concurrency: 16", "grace: 60s"} {
+	for _, text := range []string{"tls_cert: /run/", "tls_ca: /run/", "password_file: /run/", "token_file: /run/", "concurrency: 16", "grace: 60s", "inbox_prefix: _INBOX_crm"} {
 		if !strings.Contains(r.ConfigMap.Data["wxenrich.yaml"], text) {
 			t.Errorf("no %q in\n%s", text, r.ConfigMap.Data["wxenrich.yaml"])
 		}
@@ -501,7 +501,7 @@ func TestGateway(t *testing.T) {
 		t.Errorf("pushes come by %+v", from)
 	}
 	text := g.ConfigMap.Data["wxenrich.yaml"]
-	for want, has := range map[string]bool{"stream: CRM_{appid}": true, "/nats/creds": true, "password": false, "secret_file": false,
+	for want, has := range map[string]bool{"stream: CRM_{appid}": true, "/nats/creds": true, "inbox_prefix: _INBOX_gateway": true, "password": false, "secret_file": false,
 		"/push/wxfedcba9876543210/aes-key": true, "encrypted_only: true": true} {
 		if strings.Contains(text, want) != has {
 			t.Errorf("%q is in it: %v\n%s", want, !has, text)

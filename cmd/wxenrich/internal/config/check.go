@@ -92,6 +92,9 @@ func (l *loader) checkNATS() {
 	if (n.User == "") != (n.PasswordFile == "") {
 		l.wrong("nats.user", "want both nats.user and nats.password_file, or neither")
 	}
+	if n.InboxPrefix != "" {
+		l.template("nats.inbox_prefix", n.InboxPrefix)
+	}
 	for _, f := range [][2]string{{"creds", n.Creds}, {"nkey", n.NKey}, {"password_file", n.PasswordFile}, {"token_file", n.TokenFile}, {"tls_key", n.TLSKey}} {
 		l.checkReaders("nats."+f[0], f[1])
 	}

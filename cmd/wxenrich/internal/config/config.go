@@ -41,6 +41,7 @@ type NATS struct {
 	User         string `yaml:"user" doc:"user name" zh:"用户名"`
 	PasswordFile string `yaml:"password_file" doc:"file that holds the user's password" zh:"存放密码的文件"`
 	TokenFile    string `yaml:"token_file" doc:"file that holds an authentication token" zh:"存放认证令牌的文件"`
+	InboxPrefix  string `yaml:"inbox_prefix" doc:"prefix of the subjects that replies come to; empty for that of the context, or _INBOX_wxenrich" zh:"接收应答的主题前缀；留空则用 context 的，否则为 _INBOX_wxenrich"`
 	TLSCA        string `yaml:"tls_ca" doc:"PEM file with the authorities to trust" zh:"受信任 CA 的 PEM 文件"`
 	TLSCert      string `yaml:"tls_cert" doc:"PEM file with the client's certificate" zh:"客户端证书 PEM 文件"`
 	TLSKey       string `yaml:"tls_key" doc:"PEM file with the client's key" zh:"客户端私钥 PEM 文件"`

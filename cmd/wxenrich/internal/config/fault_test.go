@@ -58,6 +58,7 @@ func TestFaults(t *testing.T) {
 		"same stream for both":     {"dead: {stream: WX_PROFILES}", nil, []string{"w.yaml:1: dead.stream: WX_PROFILES is output.stream too: want one of its own"}},
 		"same subject for both":    {"dead: {subject: 'wx.profiles.{reason}'}", nil, []string{"w.yaml:1: dead.subject: wx.profiles.{reason} may be the same as output.subject, wx.profiles.{appid}: want one of its own"}},
 		"user without password":    {"nats: {user: u}", nil, []string{"w.yaml:1: nats.user: want both nats.user and nats.password_file, or neither"}},
+		"inbox with a wildcard":    {"nats: {inbox_prefix: _INBOX.>}", nil, []string{`w.yaml:1: nats.inbox_prefix: template "_INBOX.>" has a wildcard`}},
 		"half a certificate":       {"nats: {tls_key: k}", nil, []string{"nats.tls_cert: want both nats.tls_cert and nats.tls_key, or neither"}},
 		"embedded without folder":  {"nats: {embedded: true}", nil, []string{"nats.store_dir: is empty: nats.embedded wants a folder to keep the streams in"}},
 		"embedded and elsewhere":   {"nats: {embedded: true, store_dir: d, url: 'nats://h'}", nil, []string{"w.yaml:1: nats.embedded: is on, yet nats.url or nats.context names another server: want one of them"}},

@@ -1,6 +1,7 @@
 package natsconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,8 @@ import (
 )
 
 const (
-	// InboxPrefix lets an administrator allow our replies and nobody else's.
+	// InboxPrefix lets an administrator allow our replies and nobody else's. A
+	// user that shares it with others hears theirs: see Settings.Inbox.
 	InboxPrefix = "_INBOX_wxenrich"
 
 	// dialTimeout is for one server: long enough for another continent, short
@@ -124,7 +126,7 @@ func (c *Conn) options(s Settings, name string) []nats.Option {
 		nats.MaxReconnects(-1),
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(maxPings),
-		inboxPrefix,
+		s.inboxPrefix,
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				c.violation.Store(&err)
@@ -174,13 +176,10 @@ func (a Auth) options() []nats.Option {
 	return nil
 }
 
-// inboxPrefix leaves a context's own prefix in force: its user may be allowed
-// no other.
-func inboxPrefix(o *nats.Options) error {
-	if o.InboxPrefix != "" {
-		return nil
-	}
-	return nats.CustomInboxPrefix(InboxPrefix)(o)
+// inboxPrefix leaves a context's own prefix in force, unless another is asked
+// for: its user may be allowed no other.
+func (s *Settings) inboxPrefix(o *nats.Options) error {
+	return nats.CustomInboxPrefix(cmp.Or(s.Inbox, o.InboxPrefix, InboxPrefix))(o)
 }
 
 // JetStream is a JetStream handle in the context's domain.

@@ -48,24 +48,27 @@ func contextFile(t *testing.T, text string) string {
 
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	file := natsconn.Settings{URL: "nats://file", Auth: natsconn.Auth{Creds: "file"}, TLS: natsconn.TLS{CA: "file"}}
+	file := natsconn.Settings{URL: "nats://file", Auth: natsconn.Auth{Creds: "file"}, TLS: natsconn.TLS{CA: "file"}, Inbox: "file"}
 	for name, c := range map[string]struct{ flags, env, want natsconn.Settings }{
 		"file alone": {want: file},
 		"env over file": {
 			env:  natsconn.Settings{URL: "nats://env"},
-			want: natsconn.Settings{URL: "nats://env", Auth: file.Auth, TLS: file.TLS}},
+			want: natsconn.Settings{URL: "nats://env", Auth: file.Auth, TLS: file.TLS, Inbox: file.Inbox}},
 		"flags over env": {
 			flags: natsconn.Settings{URL: "nats://flag"}, env: natsconn.Settings{URL: "nats://env"},
-			want: natsconn.Settings{URL: "nats://flag", Auth: file.Auth, TLS: file.TLS}},
+			want: natsconn.Settings{URL: "nats://flag", Auth: file.Auth, TLS: file.TLS, Inbox: file.Inbox}},
 		"credentials are one thing": {
 			flags: natsconn.Settings{Auth: natsconn.Auth{Creds: "flag"}}, env: natsconn.Settings{Auth: natsconn.Auth{User: "u", Password: "p"}},
-			want: natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{Creds: "flag"}, TLS: file.TLS}},
+			want: natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{Creds: "flag"}, TLS: file.TLS, Inbox: file.Inbox}},
+		"inbox": {
+			flags: natsconn.Settings{Inbox: "flag"},
+			want:  natsconn.Settings{URL: file.URL, Auth: file.Auth, TLS: file.TLS, Inbox: "flag"}},
 		"password of a flag's user": {
 			flags: natsconn.Settings{Auth: natsconn.Auth{User: "u"}}, env: natsconn.Settings{Auth: natsconn.Auth{Password: "p"}},
-			want: natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{User: "u", Password: "p"}, TLS: file.TLS}},
+			want: natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{User: "u", Password: "p"}, TLS: file.TLS, Inbox: file.Inbox}},
 		"user alone is a token": {
 			flags: natsconn.Settings{Auth: natsconn.Auth{User: "t"}},
-			want:  natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{Token: "t"}, TLS: file.TLS}},
+			want:  natsconn.Settings{URL: file.URL, Auth: natsconn.Auth{Token: "t"}, TLS: file.TLS, Inbox: file.Inbox}},
 		"a chosen context drops the file": {
 			env:  natsconn.Settings{Context: "c"},
 			want: natsconn.Settings{Context: "c"}},
@@ -123,6 +126,9 @@ func TestCredentials(t *testing.T) {
 		"nkey":                        {natsconn.Settings{URL: url, Auth: natsconn.Auth{NKey: seedFile}}, true},
 		"no nkey file":                {natsconn.Settings{URL: url, Auth: natsconn.Auth{NKey: seedFile + "x"}}, false},
 		"context":                     {natsconn.Settings{Context: good}, true},
+		"inbox":                       {natsconn.Settings{URL: url, Auth: natsconn.Auth{User: "u", Password: "p"}, Inbox: "_INBOX_u"}, true},
+		"inbox with a wildcard":       {natsconn.Settings{URL: url, Auth: natsconn.Auth{User: "u", Password: "p"}, Inbox: "_INBOX.*"}, false},
+		"inbox over a context's":      {natsconn.Settings{Context: good, Inbox: "_INBOX_u"}, true},
 		"context's url overridden":    {natsconn.Settings{Context: bad, URL: url, Auth: natsconn.Auth{User: "u", Password: "p"}}, true},
 		"context's user stays":        {natsconn.Settings{Context: bad, URL: url}, false},
 		"nkey over a context's user":  {natsconn.Settings{Context: good, Auth: natsconn.Auth{NKey: seedFile}}, true},
@@ -149,7 +155,10 @@ func TestCredentials(t *testing.T) {
 			}
 			defer nc.Close()
 			prefix := natsconn.InboxPrefix
-			if c.s.Context == good {
+			switch {
+			case c.s.Inbox != "":
+				prefix = c.s.Inbox
+			case c.s.Context == good:
 				prefix = "_INBOX_mine"
 			}
 			if inbox := nc.NewInbox(); !strings.HasPrefix(inbox, prefix+".") {

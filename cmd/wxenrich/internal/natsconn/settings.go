@@ -19,6 +19,7 @@ type Settings struct {
 	Context string // name of a context, or a path that ends in .json
 	Auth    Auth
 	TLS     TLS
+	Inbox   string // prefix of the subjects that replies come to; default the context's, else InboxPrefix
 
 	// InProcess is an embedded server; URL and Context are not used then.
 	InProcess nats.InProcessConnProvider
@@ -47,6 +48,7 @@ func Register(f *pflag.FlagSet) *Settings {
 	f.StringVar(&s.Auth.NKey, "nkey", "", "NATS nkey seed file (NATS_NKEY)")
 	f.StringVar(&s.Auth.User, "user", "", "NATS user, or token when there is no password (NATS_USER)")
 	f.StringVar(&s.Auth.Password, "password", "", "NATS password; rather use NATS_PASSWORD, others can see a flag")
+	f.StringVar(&s.Inbox, "inbox-prefix", "", "prefix of the subjects that replies come to, if the user may listen to no other")
 	f.StringVar(&s.TLS.CA, "tlsca", "", "PEM file with the authorities to trust (NATS_CA)")
 	f.StringVar(&s.TLS.Cert, "tlscert", "", "PEM file with the client's certificate (NATS_CERT)")
 	f.StringVar(&s.TLS.Key, "tlskey", "", "PEM file with the client's key (NATS_KEY)")
@@ -75,6 +77,7 @@ func Merge(flags, env, file Settings) Settings {
 		Context: cmp.Or(flags.Context, env.Context, file.Context),
 		Auth:    cmp.Or(flags.Auth, env.Auth, file.Auth),
 		TLS:     cmp.Or(flags.TLS, env.TLS, file.TLS),
+		Inbox:   cmp.Or(flags.Inbox, file.Inbox),
 	}
 	if out.Auth.User != "" && out.Auth.Password == "" && out.Auth.Token == "" {
 		out.Auth.User, out.Auth.Token = "", out.Auth.User

@@ -85,6 +85,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $_ := set $nats "user" (required "nats.user is missing beside nats.passwordSecret" .Values.nats.user) -}}
 {{- $_ := set $nats "password_file" "/run/secrets/wxenrich/nats/password" -}}
 {{- end -}}
+{{- with .Values.nats.inboxPrefix -}}{{- $_ := set $nats "inbox_prefix" . -}}{{- end -}}
 {{- if .Values.nats.tls.secret -}}
 {{- if .Values.nats.tls.ca -}}{{- $_ := set $nats "tls_ca" "/run/secrets/wxenrich/nats-tls/ca.crt" -}}{{- end -}}
 {{- if .Values.nats.tls.client -}}
@@ -115,7 +116,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $v := deepCopy .Values -}}
 {{- if .Values.gateway.credsSecret.name -}}
 {{- $none := dict "name" "" "key" "none" -}}
-{{- $_ := set $v "nats" (merge (dict "credsSecret" .Values.gateway.credsSecret "nkeySecret" $none "passwordSecret" $none) (omit $v.nats "credsSecret" "nkeySecret" "passwordSecret")) -}}
+{{- $_ := set $v "nats" (merge (dict "credsSecret" .Values.gateway.credsSecret "nkeySecret" $none "passwordSecret" $none "inboxPrefix" .Values.gateway.inboxPrefix) (omit $v.nats "credsSecret" "nkeySecret" "passwordSecret" "inboxPrefix")) -}}
 {{- end -}}
 {{ $v | toYaml }}
 {{- end -}}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -49,6 +50,46 @@ func (d *doctor) examineTombstones(ctx context.Context, nc *natsconn.Conn, js je
 		d.say(broken, about, "does not exist, and this user may not make it", plan.AddBucket(name, d.cfg.Erase.Replicas))
 	default:
 		d.say(told, about, "does not exist yet; it is made with the first erasure", "")
+	}
+}
+
+// examineNotices looks at the streams of the notices to consumers. They are made
+// with the first notice, by whoever may.
+func (d *doctor) examineNotices(ctx context.Context, nc *natsconn.Conn, js jetstream.JetStream, found *layout) {
+	if d.cfg.Erase.Bucket == "" {
+		return
+	}
+	v := told
+	if d.cfg.Erase.Unsubscribed {
+		v = broken
+	}
+	var specs []events.StreamSpec
+	for i := range d.cfg.Accounts {
+		specs = merge(specs, eraseStream(d.cfg, &d.cfg.Accounts[i]))
+	}
+	for _, spec := range specs {
+		about := "stream " + spec.Name
+		if !d.mayAsk("", "", "STREAM.INFO.%s", spec.Name) {
+			continue // the service needs it with erase.unsubscribed only: see mayErase
+		}
+		ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+		_, drifts, err := events.EnsureStream(ctx, js, spec, events.Bind) // which makes nothing
+		cancel()
+		switch {
+		case err == nil:
+			for _, drift := range drifts {
+				if drift.Fatal {
+					d.say(v, about, fmt.Sprintf("%s is %s, want %s: nobody can be erased, since consumers could not be told", drift.Field, drift.Have, drift.Want),
+						plan.EditStream(drift.Stream, drift.Field, drift.Want))
+				}
+			}
+		case !errors.Is(err, jetstream.ErrStreamNotFound):
+			d.say(v, about, nc.Explain(err).Error(), "")
+		case events.Manage(d.cfg.Manage) != events.Create:
+			d.say(v, about, "does not exist, and manage is "+d.cfg.Manage+": nobody can be erased, since consumers could not be told", addStream(found.server, &spec))
+		case d.cfg.Erase.Unsubscribed && !d.mayAsk(broken, "the stream does not exist and is to be made", "STREAM.CREATE.%s", spec.Name):
+			d.say(broken, about, "does not exist, and this user may not make it", addStream(found.server, &spec))
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ func (d *doctor) examineStreams(ctx context.Context, nc *natsconn.Conn, js jetst
 	d.examineCrawls(ctx, js, found)
 	d.examineBucket(ctx, nc, js, found)
 	d.examineTombstones(ctx, nc, js, found)
+	d.examineNotices(ctx, nc, js, found)
 	accounts := make([]*config.Account, len(d.cfg.Accounts))
 	for i := range accounts {
 		accounts[i] = &d.cfg.Accounts[i]

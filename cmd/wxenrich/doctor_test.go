@@ -147,7 +147,9 @@ func TestDoctorNamesTheCommands(t *testing.T) {
 			"nats stream add WX_PROFILES --subjects 'wx.profiles.>'" + kept + " --allow-batch --defaults",
 			"nats stream add WX_DEAD --subjects 'wx.dead.>'" + kept + " --allow-batch --defaults",
 			"nats stream add WX_CRAWLS --subjects 'wx.crawls.>'" + kept + " --defaults",
+			"nats stream add WX_ERASED --subjects 'wx.erased.>'" + kept + " --defaults",
 			"nats kv add WX_STATE --replicas 1",
+			"nats kv add WX_TOMBSTONES --replicas 1",
 			"nats consumer add WX_EVENTS " + durable + " --pull --filter wx.events." + testAppID +
 				".subscribe --ack explicit --deliver all --wait 30s --max-deliver=-1 --max-pending 2800 --replay instant --defaults",
 		} {

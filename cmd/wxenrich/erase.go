@@ -17,6 +17,7 @@ import (
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/erase"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // eraseFlags is what the command line says.
@@ -197,6 +198,9 @@ func (e *eraser) do(ctx context.Context, accounts []*config.Account) error {
 			}
 		}
 	}
+	if err := e.ready(ctx, parts); err != nil {
+		return err
+	}
 	for _, part := range parts {
 		r, err := e.erase(ctx, &part)
 		progress.Done()
@@ -249,13 +253,30 @@ func (e *eraser) part(ctx context.Context, account *config.Account, progress *te
 	return part, nil
 }
 
+// ready makes sure of what the erasure of all parts needs, before any of them
+// removes something.
+func (e *eraser) ready(ctx context.Context, parts []erasing) error {
+	if e.again {
+		return nil
+	}
+	for _, part := range parts {
+		if err := part.Ready(ctx); errors.Is(err, jetstream.ErrStreamNotFound) {
+			return absentStream(err, e.js.Conn().ConnectedServerVersion(), e.cfg, &part.Notices)
+		} else if err != nil {
+			return err
+		}
+	}
+	err := e.ledger.Prepare(ctx, e.cfg.Erase.Replicas, events.Manage(e.cfg.Manage))
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return failed("%w, and manage is %s", err, e.cfg.Manage).hint("%s", plan.AddBucket(e.cfg.Erase.Bucket, e.cfg.Erase.Replicas))
+	}
+	return err
+}
+
 // erase does it.
 func (e *eraser) erase(ctx context.Context, part *erasing) (r erase.Report, err error) {
 	if e.again {
 		return part.Again(ctx, false)
-	}
-	if err := e.ledger.Prepare(ctx, e.cfg.Erase.Replicas, events.Manage(e.cfg.Manage)); err != nil {
-		return r, err
 	}
 	err = e.ledger.Hold(ctx, part.AppID, func(ctx context.Context) error {
 		var orders []erase.Standing

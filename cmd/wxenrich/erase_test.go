@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -104,6 +105,42 @@ func TestErase(t *testing.T) {
 	if code := service.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// Where others make the streams nothing is removed before there is one for the
+// notices, and the bucket of tombstones.
+func TestEraseWhereItMayMakeNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.streams(t)
+	w.environ = append(w.environ, "WXENRICH_MANAGE=verify")
+	gone := w.account.OpenID(0)
+	w.run(t, "", "publish", gone).want(t, 0, "", "")
+	erase := func() result { return w.run(t, "", "erase", "--openid", gone, "--yes", "--settle", "0s") }
+	is := func(subject string) {
+		t.Helper()
+		c := (&events.StreamSpec{Name: "WX_ERASED", Subjects: []string{subject}}).Config()
+		if _, err := js.CreateOrUpdateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := holdings(t, js)
+	erase().want(t, exitFailed, "", "hint: nats stream add WX_ERASED --subjects 'wx.erased.>'")
+	is("elsewhere")
+	erase().want(t, exitFailed, "", "stream WX_ERASED: subjects is elsewhere, want wx.erased.")
+	is("wx.erased.>")
+	erase().want(t, exitFailed, "", "hint: nats kv add WX_TOMBSTONES --replicas 1")
+	if err := js.DeleteStream(t.Context(), "WX_ERASED"); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, holdings(t, js)); d != "" {
+		t.Errorf("it changed something: -before +after\n%s", d)
+	}
+	is("wx.erased.>")
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_TOMBSTONES"}); err != nil {
+		t.Fatal(err)
+	}
+	erase().want(t, 0, "consumers are told on wx.erased."+testAppID, "")
 }
 
 // TestEraseExamples runs the examples of the help, which take time as they stand.

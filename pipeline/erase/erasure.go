@@ -115,6 +115,9 @@ func (e *Erasure) OpenIDs(ctx context.Context, unionid string) ([]string, error)
 // not done is left in the ledger.
 func (e *Erasure) Run(ctx context.Context, orders []Standing) (Report, error) {
 	r := Report{AppID: e.AppID}
+	if err := e.Ready(ctx); err != nil {
+		return r, err
+	}
 	who := make(people)
 	for _, o := range orders {
 		who[o.OpenID] = &person{Standing: o}
@@ -204,6 +207,23 @@ func (e *Erasure) Again(ctx context.Context, dryRun bool) (Report, error) {
 	return r, e.Clean(ctx, func(openid string, at time.Time) bool { return e.Ledger.Covers(e.AppID, openid, "", at) })
 }
 
+// Ready finds the stream of the notices, or makes it if it may. Run begins with
+// it: what consumers cannot be told of is not removed.
+func (e *Erasure) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	_, drifts, err := events.EnsureStream(ctx, e.JS, e.Notices, e.Manage)
+	if err != nil {
+		return fmt.Errorf("notices to consumers: %w", err)
+	}
+	for _, d := range drifts {
+		if d.Fatal {
+			return fmt.Errorf("notices to consumers: %s", d)
+		}
+	}
+	return nil
+}
+
 func (e *Erasure) bury(ctx context.Context, o *Order) error {
 	return e.Ledger.Bury(ctx, o.AppID, o.OpenID, o.UpTo, o.By, o.Why)
 }
@@ -235,9 +255,6 @@ func (e *Erasure) tell(ctx context.Context, who people) (n int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	if _, _, err := events.EnsureStream(ctx, e.JS, e.Notices, e.Manage); err != nil {
-		return 0, err
-	}
 	for _, p := range who {
 		if p.spared {
 			continue

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/gateway"
 	"github.com/wxenrich/wxenrich/wechat/push"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
@@ -84,10 +86,10 @@ func TestLeastPrivilege(t *testing.T) {
 	waitFor(t, js, "WX_PROFILES", 3)
 	waitFor(t, js, "WX_DEAD", 1)
 
-	g.as("consumer")
-	g.does(t, "tail", "--limit", "2", "--since", "1h")
+	g.consumes(t, 2)
 
 	g.as("operator")
+	g.does(t, "tail", "--limit", "2", "--since", "1h")
 	g.does(t, "status")
 	g.does(t, "audit")
 	g.does(t, "explain", id)
@@ -123,6 +125,9 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	g.log.take() // the doctor asks whether it may do anything, which it may not
 
+	durables := moves("WX_EVENTS", "wxenrich-"+testAppID)
+	readers := moves("WX_PROFILES", "crm")
+	others := slices.Concat(moves("WX_PROFILES", "x"), []string{"$JS.API.CONSUMER.DELETE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm.wx.profiles.x", "$JS.ACK.WX_PROFILES.x.1.1.1.1.1"})
 	users := []string{"setup", "producer", "gateway", "wxenrich", "consumer", "operator", "eraser"}
 	for user, subjects := range map[string][]string{
 		"producer": {"wx.messages.x.text", "wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
@@ -132,6 +137,14 @@ func TestLeastPrivilege(t *testing.T) {
 		"operator": {"wx.crawls.x.y", "wx.events.x.backfill", "$JS.ACK.WX_DEAD.x.1.1.1.1.1", "wx.events.x.subscribe", "wx.profiles.x", "wx.dead.x.rejected", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_DEAD", "$JS.API.STREAM.MSG.DELETE.WX_EVENTS", "$JS.API.STREAM.MSG.DELETE.WX_PROFILES"},
 		"eraser":   {"wx.events.x.subscribe", "wx.profiles.x", "$JS.API.STREAM.DELETE.WX_EVENTS", "$JS.API.STREAM.PURGE.WX_PROFILES", "$JS.API.STREAM.MSG.DELETE.KV_WX_STATE"},
 	} {
+		switch user {
+		case "wxenrich":
+			subjects = append(subjects, readers...)
+		case "consumer":
+			subjects = append(subjects, others...)
+		default:
+			subjects = slices.Concat(subjects, durables, readers)
+		}
 		nc := g.dial(t, user)
 		for _, subject := range subjects {
 			if err := nc.Publish(subject, []byte("{")); err != nil {
@@ -161,6 +174,40 @@ func TestLeastPrivilege(t *testing.T) {
 				t.Errorf("%s may listen to %s", user, subject)
 			}
 		}
+	}
+}
+
+// moves are the requests with which a durable is changed, deleted, or pulled from.
+func moves(stream, durable string) (subjects []string) {
+	of := stream + "." + durable
+	for _, verb := range []string{"CREATE." + of, "CREATE." + of + ".wx.x", "DELETE." + of, "MSG.NEXT." + of} {
+		subjects = append(subjects, "$JS.API.CONSUMER."+verb)
+	}
+	return subjects
+}
+
+// consumes has a consumer take n records from a durable that was made for it.
+func (g *guarded) consumes(t *testing.T, n int) {
+	t.Helper()
+	if _, err := g.connect(t, "setup").CreateConsumer(t.Context(), "WX_PROFILES", jetstream.ConsumerConfig{Durable: "crm", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := events.NewSubscriber(t.Context(), g.connect(t, "consumer"), events.SubscriberConfig{Durable: "crm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Run(ctx, func(context.Context, *events.Delivery) error {
+		if n--; n == 0 {
+			cancel()
+		}
+		return nil
+	}); err != nil || n > 0 {
+		t.Errorf("%d records are missing: %v", n, err)
+	}
+	if seen := g.log.take(); len(seen) > 0 {
+		t.Errorf("denied to the consumer:\n%s", strings.Join(seen, "\n"))
 	}
 }
 

@@ -37,6 +37,15 @@ func (d *doctor) examineNATS(ctx context.Context, flags *natsconn.Settings) erro
 		return nil
 	}
 	d.say(fine, "NATS", fmt.Sprintf("nats-server %s at %s, %s away", nc.ConnectedServerVersion(), nc.ConnectedUrlRedacted(), rtt.Round(10*time.Microsecond)), "")
+	if hears, err := nc.MayListen(); err != nil || !hears {
+		inbox := nc.Opts.InboxPrefix + ".>"
+		said := "listening to " + inbox + " is denied: no reply is heard"
+		if err != nil {
+			said = "listening to " + inbox + ": " + err.Error()
+		}
+		d.say(broken, "permissions", said, "set nats.inbox_prefix to the inbox that this user has, or give it that one: subscribe.allow in the server's configuration, or nsc edit user --allow-sub")
+		return nil
+	}
 	js, err := nc.JetStream()
 	if err != nil {
 		return err

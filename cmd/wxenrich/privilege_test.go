@@ -89,6 +89,11 @@ func TestLeastPrivilege(t *testing.T) {
 	g.consumes(t, 2)
 
 	g.as("operator")
+	withInbox := g.environ
+	g.environ = g.environ[:len(g.environ)-1]
+	g.run(t, "", "doctor").want(t, exitFailed, "fail  permissions: listening to _INBOX_wxenrich.> is denied: no reply is heard\n      set nats.inbox_prefix", "")
+	g.log.take()
+	g.environ = withInbox
 	g.does(t, "tail", "--limit", "2", "--since", "1h")
 	g.does(t, "status")
 	g.does(t, "audit")

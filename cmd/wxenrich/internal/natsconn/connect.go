@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,7 @@ type Conn struct {
 
 	domain, apiPrefix string // of the context
 	violation         atomic.Pointer[error]
+	deaf              atomic.Bool // the violation is that we listen for replies
 }
 
 // NoServerError means that nobody answered, as opposed to: refused us.
@@ -127,9 +129,9 @@ func (c *Conn) options(s Settings, name string) []nats.Option {
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(maxPings),
 		s.inboxPrefix,
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
-				c.violation.Store(&err)
+				c.violated(err, nc.Opts.InboxPrefix)
 			}
 			subject := ""
 			if sub != nil {
@@ -191,6 +193,19 @@ func (c *Conn) JetStream(opts ...jetstream.JetStreamOpt) (jetstream.JetStream, e
 		return jetstream.NewWithAPIPrefix(c.Conn, c.apiPrefix, opts...)
 	}
 	return jetstream.New(c.Conn, opts...)
+}
+
+// violated keeps the last violation. None that comes later explains more than
+// that replies are not heard.
+func (c *Conn) violated(err error, inbox string) {
+	switch {
+	case strings.Contains(err.Error(), `Subscription to "`+inbox+"."):
+		c.deaf.Store(true)
+		err = fmt.Errorf("no reply is heard, --inbox-prefix or nats.inbox_prefix names the user's inbox: %w", err)
+	case c.deaf.Load():
+		return
+	}
+	c.violation.Store(&err)
 }
 
 // Explain adds the last permission violation to the error of a request that

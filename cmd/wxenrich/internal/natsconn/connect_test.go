@@ -261,6 +261,47 @@ func TestExplainsATimeout(t *testing.T) {
 	}
 }
 
+// Whoever hears no reply is told so, whatever else is denied after that.
+func TestExplainsAnInboxThatIsDenied(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Options{Users: []*server.User{{
+		Username: "u", Password: "p",
+		Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Deny: []string{"secret.>"}},
+			Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_u.>"}},
+		},
+	}}})
+	for inbox, want := range map[string]bool{"": false, "_INBOX_u": true} {
+		seen := make(chan string, 10)
+		nc, err := natsconn.Connect(t.Context(), natsconn.Settings{
+			URL: s.ClientURL(), Auth: natsconn.Auth{User: "u", Password: "p"}, Inbox: inbox, Log: slog.New(slog.NewTextHandler(lines(seen), nil)),
+		}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if hears, err := nc.MayListen(); err != nil || hears != want {
+			t.Errorf("inbox %q: may listen: %v, %v", inbox, hears, err)
+		}
+		if err := nc.Publish("secret.x", nil); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(<-seen, "secret.x") {
+		}
+		if err := nc.Explain(nats.ErrTimeout); strings.Contains(err.Error(), "nats.inbox_prefix") == want || !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Errorf("inbox %q: got %v", inbox, err)
+		}
+	}
+}
+
+// lines sends each write.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
 func TestPublisherHasNoBuffer(t *testing.T) {
 	t.Parallel()
 	s := start(t, server.Options{})

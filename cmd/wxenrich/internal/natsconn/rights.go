@@ -26,6 +26,21 @@ func (c *Conn) MayPublish(m *nats.Msg) (bool, error) {
 	return !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), `"`+m.Subject+`"`), nil
 }
 
+// MayListen reports whether the user may listen to its inbox: else no request is
+// ever answered. It is for one goroutine at a time.
+func (c *Conn) MayListen() (bool, error) {
+	sub, err := c.SubscribeSync(c.NewInbox())
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // one that was denied is none
+	if err := c.FlushTimeout(rightsTimeout); err != nil {
+		return false, err
+	}
+	err = c.LastError()
+	return !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), `"`+sub.Subject+`"`), nil
+}
+
 // Unrestricted reports whether the server says that the user may do anything in
 // its account. That it does not say so means nothing: a user may not be allowed
 // to ask.

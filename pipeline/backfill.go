@@ -164,8 +164,10 @@ func (l *Lane) supervise(ctx context.Context, j *job.Job, work func(context.Cont
 // perform does a job until it is over, ctx ends, or somebody else says stop or
 // has taken the job. It keeps j's progress.
 func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
-	l.bulk.begin(j.Kind)
-	defer l.bulk.end()
+	if !j.Spec.DryRun {
+		l.bulk.begin(j.Kind)
+		defer l.bulk.end()
+	}
 	if j.Kind == job.Backfill && j.Range.To == 0 {
 		over, err := l.prepare(ctx, j)
 		if over || err != nil || ctx.Err() != nil || j.Range.To == 0 {

@@ -99,6 +99,8 @@ func TestReplayKeepsToItsShare(t *testing.T) {
 		if calls := w.asked() - n/100; calls > 20 || calls < 15 {
 			t.Errorf("%d calls for a replay that may have 20", calls)
 		}
+		w.backfill(viewer, "backfill-dry", job.Spec{DryRun: true}) // spends nothing of it
+		w.becomes(viewer, "backfill-dry", job.Done)
 		w.publish(500, w.openid)
 		w.until("live events are answered", func() bool { return lane.Stats().Counts().Records == n+500 })
 		if h := lane.State().Hold; h != nil {

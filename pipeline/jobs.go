@@ -25,15 +25,16 @@ const (
 
 // doJobs does the account's jobs, one at a time, the oldest first, until ctx
 // ends. It is one replica among others, each of which does at most one. While
-// there is nothing to do it sleeps.
-func (l *Lane) doJobs(ctx context.Context) {
+// there is nothing to do it sleeps. Dry runs are done beside the others: they
+// spend next to nothing, and a job may wait for days for its quota.
+func (l *Lane) doJobs(ctx context.Context, dry bool) {
 	woken, stop := l.board.WatchJobs(l.cfg.AppID)
 	defer stop()
 	seen := make(map[string]sighting)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		j, wait := l.nextJob(time.Now(), seen)
+		j, wait := l.nextJob(time.Now(), seen, dry)
 		if j != nil {
 			wait = jobRetry
 			if l.doJob(ctx, j) {
@@ -56,14 +57,14 @@ type sighting struct {
 	at  time.Time
 }
 
-// nextJob is the job to do now, or nil and how long to wait if nothing happens.
+// nextJob is the job to do now, a dry run or one that is none, or nil and how long to wait if nothing happens.
 // Somebody else's is free when it has not changed for a while: no two clocks
 // have to agree on that.
-func (l *Lane) nextJob(now time.Time, seen map[string]sighting) (*job.Job, time.Duration) {
+func (l *Lane) nextJob(now time.Time, seen map[string]sighting, dry bool) (*job.Job, time.Duration) {
 	wait := time.Hour
 	var next *job.Job
 	for _, j := range l.board.Jobs(l.cfg.AppID) {
-		if !j.Waiting() || j.Lane != l.cfg.Durable {
+		if !j.Waiting() || j.Lane != l.cfg.Durable || j.Spec.DryRun != dry {
 			delete(seen, j.ID)
 			continue
 		}

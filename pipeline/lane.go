@@ -182,7 +182,8 @@ func (l *Lane) Run(ctx context.Context) error {
 
 	var jobs sync.WaitGroup
 	if l.task == nil && l.board != nil && l.limit == nil { // a shadow run has no business with jobs
-		jobs.Go(func() { l.doJobs(ctx) })
+		jobs.Go(func() { l.doJobs(ctx, false) })
+		jobs.Go(func() { l.doJobs(ctx, true) })
 	}
 	if l.task == nil && l.erased != nil && l.limit == nil {
 		jobs.Go(func() { l.erasePeople(ctx) })

@@ -90,6 +90,10 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		case j.Waiting() && now.Sub(waiting) > nobodyAfter && !told:
 			told = true
 			progress.Done()
+			if why := inTheWay(&j, o.board.Jobs(j.AppID)); why != "" {
+				fmt.Fprintf(a.err, "%s %s\n", j.ID, why)
+				break
+			}
 			fmt.Fprintf(a.err, "no replica has begun it: is \"wxenrich run\" running with account %s and durable %s?\n", j.AppID, j.Lane)
 		default:
 			progress.Show(now, "%s", progressText(&j, pace.of(now, j.Progress.Done), screen))

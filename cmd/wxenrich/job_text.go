@@ -92,6 +92,28 @@ func waitText(j *job.Job) string {
 	return ""
 }
 
+// inTheWay is which of the jobs keep the replicas from beginning one, which each
+// of them does as long as it is at another of the account's; empty if none does.
+func inTheWay(j *job.Job, jobs []job.Job) string {
+	if j.Holder != "" || !j.Waiting() || j.Spec.DryRun {
+		return ""
+	}
+	var busy []string
+	for _, o := range jobs {
+		if o.ID == j.ID || o.AppID != j.AppID || o.Lane != j.Lane || o.Holder == "" || o.Spec.DryRun {
+			continue
+		}
+		if o.Note != "" {
+			o.ID += " (" + term.Clean(o.Note) + ")"
+		}
+		busy = append(busy, o.ID)
+	}
+	if len(busy) == 0 {
+		return ""
+	}
+	return "waits until a replica is free: each does one job of an account at a time, now " + strings.Join(busy, ", ")
+}
+
 // speed is how fast a job goes, over its latest reports.
 type speed struct {
 	at   time.Time

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,15 +137,15 @@ func newJobShowCommand(a *app, kind job.Kind) *cobra.Command {
 	var asJSON bool
 	return newJobCommand(a, kind, "show", "Show a %s", "Shows what was asked for, how far it is, and why it waits if it does.", "", func(c *cobra.Command) {
 		c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	}, func(_ context.Context, _ *office, j job.Job) error {
+	}, func(_ context.Context, o *office, j job.Job) error {
 		if asJSON {
 			return a.printJSON(&j)
 		}
-		return a.showJob(&j)
+		return a.showJob(&j, cmp.Or(j.Note, inTheWay(&j, o.board.Jobs(j.AppID))))
 	})
 }
 
-func (a *app) showJob(j *job.Job) error {
+func (a *app) showJob(j *job.Job, why string) error {
 	stamp := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -155,7 +156,7 @@ func (a *app) showJob(j *job.Job) error {
 		{"id", j.ID},
 		{"account", j.AppID},
 		{"state", string(j.State)},
-		{"why", j.Note},
+		{"why", why},
 		{"replica", replicaText(j)},
 		{"range", rangeText(j)},
 		{"subjects", strings.Join(j.Range.Subjects, " ")},

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wxenrich/wxenrich/pipeline/job"
+)
+
+func TestJobInTheWay(t *testing.T) {
+	t.Parallel()
+	one := func(id string, change func(*job.Job)) job.Job {
+		j := job.Job{ID: id, AppID: testAppID, Lane: "live", State: job.Running, Holder: "replica-1"}
+		if change != nil {
+			change(&j)
+		}
+		return j
+	}
+	mine := one("replay-2", func(j *job.Job) { j.State, j.Holder = job.Pending, "" })
+	for name, c := range map[string]struct {
+		other job.Job
+		want  string
+	}{
+		"one that waits for quota": {one("replay-1", func(j *job.Job) { j.Note = "its share is spent" }), "replay-1 (its share is spent)"},
+		"one that goes on":         {one("replay-1", nil), "now replay-1"},
+		"itself":                   {mine, ""},
+		"another account's":        {one("replay-1", func(j *job.Job) { j.AppID = "other" }), ""},
+		"another lane's":           {one("replay-1", func(j *job.Job) { j.Lane = "other" }), ""},
+		"a dry run":                {one("replay-1", func(j *job.Job) { j.Spec.DryRun = true }), ""},
+		"one that waits too":       {one("replay-1", func(j *job.Job) { j.State, j.Holder = job.Pending, "" }), ""},
+	} {
+		if got := inTheWay(&mine, []job.Job{mine, c.other}); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	dry := one("backfill-1", func(j *job.Job) { j.State, j.Holder, j.Spec.DryRun = job.Pending, "", true })
+	if got := inTheWay(&dry, []job.Job{one("replay-1", nil)}); got != "" {
+		t.Errorf("nothing is in the way of a dry run: %q", got)
+	}
+}

@@ -163,4 +163,42 @@ func TestBackfillWaitsForItsQuota(t *testing.T) {
 	})
 }
 
+func TestBackfillRestsWithItsAccount(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{Followers: 500}, func(w *world) {
+		kv := w.bucket()
+		viewer := w.viewer(kv)
+		lane := w.start(lifelike(), w.board(kv))
+		var mend []func()
+		for _, endpoint := range []string{"user/get", batchget} {
+			mend = append(mend, w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: endpoint}, Do: wechattest.Action{Code: 48001}}))
+		}
+		w.backfill(viewer, "backfill-1", job.Spec{})
+		says := func(word string) func() bool {
+			return func() bool {
+				j, err := viewer.Job("backfill-1")
+				return err == nil && j.State == job.Running && strings.Contains(j.Note, word)
+			}
+		}
+		w.until("it says that it is refused", says("48001"))
+		time.Sleep(20 * time.Minute)
+		if pages := w.pages(); pages < 2 || pages > 6 {
+			t.Errorf("%d calls of user/get in 20 minutes", pages)
+		}
+		w.publish(1, w.openid)
+		w.until("the account is on hold", func() bool { return lane.State().Phase == pipeline.Held })
+		w.until("it says so", says("on hold"))
+		pages := w.pages()
+		time.Sleep(20 * time.Minute)
+		if n := w.pages() - pages; n > 0 {
+			t.Errorf("%d calls of user/get while the account is on hold", n)
+		}
+		for _, m := range mend {
+			m()
+		}
+		if p := w.becomes(viewer, "backfill-1", job.Done).Progress; p.Records != 500 {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
 const crawlStream = "WX_CRAWLS"

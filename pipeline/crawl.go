@@ -131,7 +131,9 @@ const crawlTries = 6
 func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err error) {
 	wait := newBackOff(b.cfg.RetryInitial, b.cfg.RetryMax, b.rand)
 	spentWait := 2 * time.Minute // it may be a limit a minute in disguise
+	refused := 0
 	for tries := 1; ; {
+		b.whileHeld(ctx)
 		began, ok := b.turn(ctx)
 		if !ok {
 			return page, context.Cause(ctx)
@@ -158,6 +160,9 @@ func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err
 		case tries < crawlTries && (e.Class == wechat.StaleToken || e.Class == wechat.Unknown):
 			tries++
 			sleep(ctx, wait.NextBackOff())
+		case mendable(e.Class):
+			b.rest(ctx, e, refused)
+			refused++
 		default:
 			return page, fmt.Errorf("list the followers: %w; %s", err, e.Advice())
 		}

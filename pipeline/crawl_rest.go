@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/wxenrich/wxenrich/wechat"
+)
+
+// heldLook is how often a backfill looks whether its account goes on.
+const heldLook = time.Second
+
+// held reports whether the account is on hold for this replica.
+func (b *backfill) held() bool { return b.live.State().Phase == Held }
+
+// whileHeld waits until the account is not on hold: it asks for nothing then.
+func (b *backfill) whileHeld(ctx context.Context) {
+	waits := false
+	for b.held() && ctx.Err() == nil {
+		if h := b.live.State().Hold; h != nil {
+			b.say("the account is on hold: " + h.Reason)
+		}
+		waits = true
+		sleep(ctx, heldLook)
+	}
+	if waits {
+		b.say(listing)
+	}
+}
+
+// mendable reports whether a class of errors is the account's, and somebody may
+// mend it: live traffic would be held.
+func mendable(c wechat.Class) bool {
+	switch c {
+	case wechat.Operator, wechat.Permission, wechat.Address, wechat.StaleToken, wechat.Unknown:
+		return true
+	}
+	return false
+}
+
+// rest waits as long as a hold for this error would until the account is tried,
+// which was refused so often before; less if a hold ends meanwhile. It brings no
+// hold about: user/get has rights of its own, and live traffic may fare well.
+func (b *backfill) rest(ctx context.Context, e *wechat.Error, before int) {
+	h := b.holdFor(e)
+	h.Probes = before
+	h.schedule(time.Now(), b.rand)
+	why := "user/get is refused"
+	if h.Code != 0 {
+		why += " with errcode " + strconv.Itoa(h.Code)
+	}
+	b.log.Warn("the followers can't be listed now", slog.Any("error", e), slog.Time("again", h.Until))
+	b.say(why + ", and asked again now and then: " + e.Advice())
+	for time.Now().Before(h.Until) && sleep(ctx, heldLook) {
+		if b.held() {
+			b.whileHeld(ctx)
+			return
+		}
+	}
+	b.say(listing)
+}

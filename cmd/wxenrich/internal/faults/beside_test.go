@@ -37,7 +37,7 @@ func TestReplayBesideLive(t *testing.T) {
 	killed := time.Now()
 	kills := size(1, 3)
 	for i := range kills {
-		w.reaches(id, behind(0.4+0.2*float64(i)))
+		w.comesTo(id, behind(0.4+0.2*float64(i)))
 		at := w.worker(replicas)
 		replicas[at].kill()
 		replicas[at] = w.replica("")

@@ -76,6 +76,15 @@ func (w *world) reaches(id string, point func(job.Job) bool) job.Job {
 	}
 }
 
+// comesTo waits until a job has come to a point, at which it is to be killed: it
+// fails the test if there is nothing left to be killed.
+func (w *world) comesTo(id string, point func(job.Job) bool) {
+	w.t.Helper()
+	if j := w.reaches(id, point); j.State == job.Done {
+		w.t.Fatal("it was too quick to be killed")
+	}
+}
+
 // behind is the point at which a share of a job's messages is answered.
 func behind(share float64) func(job.Job) bool {
 	return func(j job.Job) bool {

@@ -69,7 +69,7 @@ func TestRedriveByReason(t *testing.T) {
 	price := asks[struct{ Again, Dying, Calls int }](w, append(redrive, "--dry-run")...)
 	called := w.calls()
 	id := w.begins(append(redrive, "--rate", fmt.Sprint(len(mended)/8))...)
-	w.reaches(id, behind(0.4))
+	w.comesTo(id, behind(0.4))
 	run.kill()
 	run = w.replica("")
 	j := w.reaches(id, nil)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -10,6 +11,23 @@ import (
 )
 
 // What the board says to somebody who only looks. A nil Board knows nothing.
+
+// Knows reports whether anything is written down of an account: a mark, a hold, a
+// job. It is, from the first event that a replica has taken.
+func (b *Board) Knows(appid string) bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, n := range b.notes {
+		_, rest, _ := strings.Cut(key, ".")
+		if of, _, _ := strings.Cut(rest, "."); of == appid && n.value != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // Mark is how far an account's replicas have come on their input stream. It is
 // written before events are taken, so it runs ahead of them.

@@ -71,7 +71,7 @@ func (f *backfillFlags) run(ctx context.Context, a *app) error {
 		return usage("--dry-run waits for WeChat's answer: leave out --detach")
 	}
 	return a.withJobs(ctx, f.nats, "backfill", func(o *office) error {
-		account, err := oneAccount(o.cfg, f.appid)
+		account, err := o.account(ctx, f.appid)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
-	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
 )
@@ -35,11 +34,6 @@ func openBucket(ctx context.Context, js jetstream.JetStream, cfg *config.Config)
 		return nil, fmt.Errorf("bucket %s: %w", cfg.State.Bucket, err)
 	}
 	return kv, nil
-}
-
-// withBoard connects a command to the state bucket.
-func (a *app) withBoard(ctx context.Context, flags *natsconn.Settings, name string, do func(*config.Config, *pipeline.Board) error) error {
-	return a.withJobs(ctx, flags, name, func(o *office) error { return do(o.cfg, o.board) })
 }
 
 // openBoard reads the state bucket for a command, which makes nothing.

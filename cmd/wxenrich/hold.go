@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/pipeline"
@@ -44,7 +43,7 @@ time of --for.`,
   wxenrich hold --appid wx0123456789abcdef --for 30m`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.last < 0 {
+			if c.Flags().Changed("for") && f.last <= 0 {
 				return usage("--for %s: want more than 0", f.last)
 			}
 			return f.do(c.Context(), a, "hold", f.hold)
@@ -103,12 +102,12 @@ func (f *holdFlags) register(a *app, c *cobra.Command) {
 
 // do runs one of the commands on the account's board.
 func (f *holdFlags) do(ctx context.Context, a *app, name string, then func(context.Context, *app, *pipeline.Board, string) error) error {
-	return a.withBoard(ctx, f.nats, name, func(cfg *config.Config, board *pipeline.Board) error {
-		account, err := oneAccount(cfg, f.appid)
+	return a.withJobs(ctx, f.nats, name, func(o *office) error {
+		account, err := o.account(ctx, f.appid)
 		if err != nil {
 			return err
 		}
-		return then(ctx, a, board, account.AppID)
+		return then(ctx, a, o.board, account.AppID)
 	})
 }
 

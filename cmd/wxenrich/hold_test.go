@@ -51,7 +51,15 @@ func TestHoldAndResume(t *testing.T) {
 	w.run(t, "", "publish", w.account.OpenID(2)).want(t, 0, "", "")
 	w.settle(t, 3)
 	w.run(t, "", "hold", "--for", "-1s").want(t, exitUsage, "", "want more than 0")
-	w.run(t, "", "hold", "--appid", "other").want(t, 0, "other is on hold", "")
+	w.run(t, "", "hold", "--for", "0s").want(t, exitUsage, "", "want more than 0")
+	for _, command := range []string{"hold", "resume", "probe", "backfill"} {
+		w.run(t, "", command, "--appid", "other").want(t, exitUsage, "", "account other is not configured, and no replica has left a trace of it\nhint: the configuration has "+testAppID)
+	}
+	elsewhere := w.environ
+	w.environ = []string{"WXENRICH_NATS_URL=" + w.nats.URL()} // without any account
+	w.run(t, "", "hold", "--appid", testAppID).want(t, 0, "is on hold", "")
+	w.run(t, "", "hold", "--appid", "other").want(t, exitUsage, "", "no replica has left a trace of it")
+	w.environ = elsewhere
 	for _, b := range service {
 		if code := b.end(); code != 0 {
 			t.Errorf("exit code %d", code)

@@ -139,7 +139,7 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	switch j.State {
 	case job.Done:
 		if p := j.Progress; j.Kind == job.Replay && p.Skipped > 0 && p.Records+p.Dead+p.Repeats == 0 {
-			return nothing("nothing in the range is what was asked for")
+			return nothing(nothingAsked)
 		}
 		return nil
 	case job.Failed:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -50,6 +51,27 @@ func (a *app) withJobs(ctx context.Context, flags *natsconn.Settings, name strin
 	}
 	defer board.Close()
 	return nc.Explain(do(&office{cfg: cfg, js: js, board: board}))
+}
+
+// account is the one that a command changes something about: configured here, or
+// one that the replicas have left something of. A typing mistake is neither.
+func (o *office) account(ctx context.Context, appid string) (*config.Account, error) {
+	account, err := oneAccount(o.cfg, appid)
+	if err != nil {
+		return nil, err
+	}
+	if _, configured := o.cfg.ByAppID(account.AppID); configured || o.board.Knows(account.AppID) {
+		return account, nil
+	}
+	in := account.Resolve()
+	if _, err := o.js.Consumer(ctx, in.Stream, in.Durable); err == nil {
+		return account, nil
+	}
+	e := usage("account %s is not configured, and no replica has left a trace of it", appid)
+	if known := o.cfg.AppIDs(); len(known) > 0 {
+		e = e.hint("the configuration has %s", strings.Join(known, ", "))
+	}
+	return nil, e
 }
 
 // jobOf finds a job by its id, of a kind if it is not empty.

@@ -137,6 +137,9 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 		if err := age.UnmarshalText([]byte(f.maxAge)); err != nil {
 			return j, usage("--max-age: %w", err)
 		}
+		if age.Std() < 0 {
+			return j, usage("--max-age %s: want 0 or more", f.maxAge)
+		}
 		j.Spec.MaxAge = age.Std()
 	}
 	if err := o.checkOutput(ctx, account, f.output); err != nil {

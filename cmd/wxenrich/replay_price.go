@@ -50,11 +50,14 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 	}
 	takes := p.Takes(lane, j.Spec.Rate)
 	if f.follow.json {
-		return a.printJSON(priceJSON{
+		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
 			Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
-		})
+		}); err != nil {
+			return err
+		}
+		return anythingOf(p)
 	}
 	pairs := [][2]string{
 		{"range", fmt.Sprintf("%s, sequences %d to %d", j.Range.Stream, j.Range.From, j.Range.To)},
@@ -66,7 +69,21 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"quota", quotaText(lane, p, q)},
 		{"time", takesText(takes)},
 	}
-	return term.Of(a.out, a.getenv).Pairs(pairs)
+	if err := term.Of(a.out, a.getenv).Pairs(pairs); err != nil {
+		return err
+	}
+	return anythingOf(p)
+}
+
+// nothingAsked is what is said of a replay that leaves out all of its range.
+const nothingAsked = "nothing in the range is what was asked for"
+
+// anythingOf is an error if a replay would leave out all of its range.
+func anythingOf(p pipeline.Price) error {
+	if p.Skipped == p.Messages {
+		return nothing(nothingAsked)
+	}
+	return nil
 }
 
 func orNothing(n int64) string {

@@ -105,6 +105,9 @@ func TestReplay(t *testing.T) {
 		t.Errorf("price: %+v, %v", price, err)
 	}
 	w.run(t, "", "replay", "--since", "1h", "--dry-run").want(t, 0, "1, if none fails", "")
+	w.run(t, "", "replay", "--since", "1h", "--type", "nope", "--dry-run").want(t, exitNotFound, "left out", nothingAsked)
+	w.run(t, "", "replay", "--since", "1h", "--type", "nope", "--dry-run", "--json").want(t, exitNotFound, `"skipped":25`, nothingAsked)
+	w.run(t, "", "replay", "--since", "1h", "--max-age", "-5m").want(t, exitUsage, "", "want 0 or more")
 	w.run(t, "", "jobs", "list").want(t, 0, "", "there are none")
 
 	before := w.account.Stats().Calls["user/info/batchget"]

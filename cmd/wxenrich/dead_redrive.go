@@ -201,7 +201,7 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 		{"left as they are", orNothing(int64(r.Left))},
 		{"die again at once", orNothing(int64(r.Dying))},
 		{"openids", orNothing(int64(r.OpenIDs))},
-		{"API calls", callsText(int64(r.Calls))},
+		{"API calls", callsText(int64(r.Calls), 0)},
 	})
 }
 

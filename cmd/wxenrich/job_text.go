@@ -28,7 +28,11 @@ func sizeText(j *job.Job) string {
 // resultText is what a job has done.
 func resultText(j *job.Job) string {
 	p := j.Progress
-	parts := []string{grouped(uint64(p.Records)) + " records"}
+	atLeast := ""
+	if p.Uncounted() > 0 && j.Range.To > 0 {
+		atLeast = "at least "
+	}
+	parts := []string{atLeast + grouped(uint64(p.Records)) + " records"}
 	if j.Spec.SinceCrawl != "" && j.Crawl != nil {
 		parts = append(parts, fmt.Sprintf("%s came, %s left", grouped(uint64(j.Crawl.Joined)), grouped(uint64(j.Crawl.Left))))
 	}
@@ -40,7 +44,10 @@ func resultText(j *job.Job) string {
 			parts = append(parts, grouped(uint64(c.n))+" "+c.what)
 		}
 	}
-	return strings.Join(append(parts, grouped(uint64(p.Calls))+" API calls", age(new(p.Active.Seconds()))), ", ")
+	if atLeast != "" {
+		parts = append(parts, grouped(uint64(p.Uncounted()))+" answered by a replica that died before it counted them")
+	}
+	return strings.Join(append(parts, atLeast+grouped(uint64(p.Calls))+" API calls", age(new(p.Active.Seconds()))), ", ")
 }
 
 // Of a progress bar, in columns: it takes what the numbers beside it leave, and

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
@@ -36,5 +37,26 @@ func TestJobInTheWay(t *testing.T) {
 	dry := one("backfill-1", func(j *job.Job) { j.State, j.Holder, j.Spec.DryRun = job.Pending, "", true })
 	if got := inTheWay(&dry, []job.Job{one("replay-1", nil)}); got != "" {
 		t.Errorf("nothing is in the way of a dry run: %q", got)
+	}
+}
+
+func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
+	t.Parallel()
+	j := job.Job{Range: job.Range{From: 1, To: 629}, Progress: job.Progress{Total: 629, Done: 629, Records: 519, Dead: 10, Calls: 6}}
+	if got := resultText(&j); !strings.Contains(got, "at least 519 records") || !strings.Contains(got, "100 answered by a replica that died") || !strings.Contains(got, "at least 6 API calls") {
+		t.Error(got)
+	}
+	j.Progress.Records = 619
+	if got := resultText(&j); strings.Contains(got, "at least") || strings.Contains(got, "died") {
+		t.Error(got)
+	}
+}
+
+func TestPriceIsABound(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]string{0: "7, if", time.Hour: "at most 7, if"} {
+		if got := callsText(7, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
+			t.Errorf("--max-age %s: %s", age, got)
+		}
 	}
 }

@@ -65,7 +65,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"left out", orNothing(p.Skipped)},
 		{"without a call", orNothing(p.Free)},
 		{"openids", orNothing(p.OpenIDs)},
-		{"API calls", callsText(p.Calls)},
+		{"API calls", callsText(p.Calls, j.Spec.MaxAge)},
 		{"quota", quotaText(lane, p, q)},
 		{"time", takesText(takes)},
 	}
@@ -93,12 +93,18 @@ func orNothing(n int64) string {
 	return grouped(uint64(n))
 }
 
-// callsText is how many calls something takes.
-func callsText(n int64) string {
+// callsText is how many calls something takes, if answers that the service has
+// looked up so short a time ago serve too: the price knows of none of these. Nor
+// does it know who will be refused, at some calls for each.
+func callsText(n int64, maxAge time.Duration) string {
 	if n == 0 {
 		return "none"
 	}
-	return grouped(uint64(n)) + ", if none fails"
+	text := grouped(uint64(n)) + ", if none fails and no openid is refused"
+	if maxAge > 0 {
+		return "at most " + text
+	}
+	return text
 }
 
 // takesText is how long it takes, about.

@@ -126,7 +126,7 @@ func (s Spec) Equal(o Spec) bool {
 
 // Progress is how far a job is. A replica that dies takes what it has counted in
 // its last seconds with it: Done follows the messages, and is mended by whoever
-// goes on; the other counts may stay a little low.
+// goes on; the other counts may stay a little low, as Uncounted says.
 type Progress struct {
 	Total   int64         `json:"total"`             // messages in the range
 	Done    int64         `json:"done"`              // of those, behind us
@@ -137,6 +137,11 @@ type Progress struct {
 	Calls   int64         `json:"calls,omitempty"`   // API calls
 	Active  time.Duration `json:"active"`            // that somebody has worked at it
 }
+
+// Uncounted is how many messages are behind us of which nobody says what became
+// of them: the counts of whoever answered them died with it. The other counts are
+// then the least that there can be.
+func (p Progress) Uncounted() int64 { return max(0, p.Done-p.Records-p.Dead-p.Skipped-p.Repeats) }
 
 // Plus is p with what came since.
 func (p Progress) Plus(o Progress) Progress {

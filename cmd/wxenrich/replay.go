@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
@@ -233,21 +231,4 @@ func (f *replayFlags) span(ctx context.Context, o *office, name string, now time
 		return r, usage("the range ends before it begins")
 	}
 	return r, nil
-}
-
-// checkOutput refuses a subject that no stream listens to: records would wait
-// for one for ever.
-func (o *office) checkOutput(ctx context.Context, account *config.Account, subject string) error {
-	if subject == "" {
-		return nil
-	}
-	if _, err := events.ParseTemplate(subject, "appid", "openid", "unionid", "type"); err != nil {
-		return usage("--output-subject: %w", err)
-	}
-	filter := subjectFilter(subject, "{appid}", account.AppID)
-	_, err := o.js.StreamNameBySubject(ctx, filter)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return failed("no stream listens to %s", filter).hint("nats stream add WX_REPLAYED --subjects %q --defaults", filter)
-	}
-	return err
 }

@@ -131,6 +131,14 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t, "", "replay", "--from-seq", "1", "--output-subject", "nowhere.{appid}").want(t, exitFailed, "", "no stream listens to nowhere."+testAppID)
+	for subject, why := range map[string]string{
+		"wx.events.{appid}.subscribe": "stream WX_EVENTS takes it, which is for the events of " + testAppID,
+		"wx.events.wxother.{type}":    "stream WX_EVENTS takes it",
+		"wx.{type}.{appid}.exhausted": "which is for ",
+		"wx.dead.{appid}.{type}":      "stream WX_DEAD takes it, which is for dead letters",
+	} {
+		w.run(t, "", "replay", "--from-seq", "1", "--output-subject", subject).want(t, exitUsage, "", why)
+	}
 	w.run(t, "", "replay", "--from-seq", "1", "--subject", "wx.events.other.subscribe").want(t, exitUsage, "", "is not of account")
 	w.run(t, "", "replay", "--from-seq", "1", "--openid", w.account.OpenID(7), "--output-subject", "elsewhere.{appid}", "--json").want(t, 0, `"state":"done"`, "")
 	if got := w.replays(t, "ELSEWHERE"); len(got) != 1 {

@@ -51,12 +51,13 @@ func (l *Ledger) Prepare(ctx context.Context, replicas int, m events.Manage) err
 }
 
 // spec is the bucket as we make it: as any bucket, but that its messages may be
-// overwritten and removed. Orders are.
+// overwritten and removed. Orders are, with what they were before: a server
+// that drops a revision for the next one leaves it on the disk as it is.
 func (l *Ledger) spec(replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: "KV_" + l.bucket, Subjects: []string{"$KV." + l.bucket + ".>"},
 		Description:       "who was erased from wxenrich's streams: do not delete",
-		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, Replicas: max(1, replicas),
+		MaxMsgsPerSubject: jetstream.KeyValueMaxHistory, Discard: jetstream.DiscardNew, Replicas: max(1, replicas),
 		AllowRollup: true, AllowDirect: true, Storage: jetstream.FileStorage,
 	}
 }

@@ -56,6 +56,7 @@ func (l *Ledger) Place(ctx context.Context, o Order) (Standing, error) {
 		case err == nil:
 			var there Order
 			if json.Unmarshal(old.Value(), &there) == nil {
+				there.UpTo = since(there.UpTo, old)
 				o = there.with(o)
 			}
 			rev, err = l.write(ctx, key, o, old.Revision())
@@ -64,9 +65,11 @@ func (l *Ledger) Place(ctx context.Context, o Order) (Standing, error) {
 		}
 		if err == nil && o.UpTo.IsZero() {
 			var written jetstream.KeyValueEntry
-			if written, err = l.get(ctx, key); err == nil {
+			if written, err = l.get(ctx, key); err == nil && written.Revision() != rev {
+				continue // somebody has written it anew
+			}
+			if err == nil {
 				o.UpTo = written.Created()
-				rev, err = l.write(ctx, key, o, written.Revision())
 			}
 		}
 		if errors.Is(err, jetstream.ErrKeyRevisionMismatch) || errors.Is(err, jetstream.ErrKeyExists) {
@@ -77,6 +80,14 @@ func (l *Ledger) Place(ctx context.Context, o Order) (Standing, error) {
 		}
 		return Standing{o, key, rev}, nil
 	}
+}
+
+// since is an order's cut-off: if it does not say one, when it was written.
+func since(upTo time.Time, e jetstream.KeyValueEntry) time.Time {
+	if upTo.IsZero() {
+		return e.Created()
+	}
+	return upTo
 }
 
 func (l *Ledger) write(ctx context.Context, key string, o Order, at uint64) (uint64, error) {
@@ -97,9 +108,7 @@ func (l *Ledger) keepOrder(e jetstream.KeyValueEntry) {
 	there := e.Operation() == jetstream.KeyValuePut && json.Unmarshal(e.Value(), &o) == nil
 	l.mu.Lock()
 	if there {
-		if o.UpTo.IsZero() { // whoever wrote it has died since, or is about to say it
-			o.UpTo = e.Created()
-		}
+		o.UpTo = since(o.UpTo, e)
 		l.orders[key] = Standing{o, key, e.Revision()}
 	} else {
 		delete(l.orders, key)
@@ -144,13 +153,30 @@ func (l *Ledger) strike(ctx context.Context, s Standing) error {
 		return nil
 	}
 	if err == nil && !stream.CachedInfo().Config.DenyDelete { // as a bucket has it that a person has made
-		err = stream.SecureDeleteMsg(ctx, s.rev)
+		err = l.overwrite(ctx, kv, stream, s.key)
 	}
 	if err == nil {
 		err = kv.Purge(ctx, s.key) // says so to whoever watches
 	}
 	if err != nil {
 		return fmt.Errorf("order to erase: %w", err)
+	}
+	return nil
+}
+
+// overwrite overwrites an order, and all that it was before it was written anew.
+func (l *Ledger) overwrite(ctx context.Context, kv jetstream.KeyValue, stream jetstream.Stream, key string) error {
+	all, err := kv.History(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Operation() != jetstream.KeyValuePut {
+			continue // names nobody
+		}
+		if err := secureDelete(ctx, stream, e.Revision()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

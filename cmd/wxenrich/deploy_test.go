@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -335,6 +336,21 @@ func TestComposeNATS(t *testing.T) {
 	}
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "WX_EVENTS", Subjects: []string{"wx.events.>"}}); err != nil {
 		t.Error(err)
+	}
+	denied := make(chan error, 10)
+	anybody, err := nats.Connect(s.ClientURL(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer anybody.Close()
+	if stored, err := anybody.Request("wx.events."+testAppID+".subscribe", []byte("an event"), patience); err != nil || !strings.Contains(string(stored.Data), `"seq":1`) {
+		t.Errorf("without a password an event is not stored: %v", err)
+	}
+	if _, err := anybody.SubscribeSync("wx.>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-denied; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("without a password everything is heard: %v", err)
 	}
 }
 

@@ -57,9 +57,9 @@ type sighting struct {
 	at  time.Time
 }
 
-// nextJob is the job to do now, a dry run or one that is none, or nil and how long to wait if nothing happens.
-// Somebody else's is free when it has not changed for a while: no two clocks
-// have to agree on that.
+// nextJob is the job to do now, a dry run or one that is none, or nil and how
+// long to wait if nothing happens. Somebody else's is free when it has not
+// changed for a while: no two clocks have to agree on that.
 func (l *Lane) nextJob(now time.Time, seen map[string]sighting, dry bool) (*job.Job, time.Duration) {
 	wait := time.Hour
 	var next *job.Job

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -111,7 +110,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 		return nc.Explain(err)
 	}
 	if f.json {
-		err = json.NewEncoder(a.out).Encode(struct {
+		err = a.printJSON(struct {
 			Holds bool `json:"holds"`
 			audit.Report
 		}{report.Holds(), report})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -119,7 +118,7 @@ func (a *app) bench(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	if f.json {
-		return json.NewEncoder(a.out).Encode(struct {
+		return a.printJSON(struct {
 			Version version `json:"version"`
 			CPUs    int     `json:"cpus"`
 			*bench.Comparison

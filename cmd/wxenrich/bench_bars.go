@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -119,7 +118,7 @@ func (a *app) printBars(lines []benchBar, asJSON bool) error {
 	}
 	var err error
 	if asJSON {
-		err = json.NewEncoder(a.out).Encode(lines)
+		err = a.printJSON(lines)
 	} else {
 		err = term.Of(a.out, a.getenv).Table([]string{"bar", "figure", "want", "have", ""}, rows)
 	}

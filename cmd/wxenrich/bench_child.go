@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +54,7 @@ func newBenchChildCommand(a *app) *cobra.Command {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return json.NewEncoder(a.out).Encode(bench.Usage{Mallocs: m.Mallocs, Bytes: m.TotalAlloc})
+		return a.printJSON(bench.Usage{Mallocs: m.Mallocs, Bytes: m.TotalAlloc})
 	}
 	return c
 }

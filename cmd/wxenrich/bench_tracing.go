@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -64,7 +63,7 @@ func (a *app) printOverheads(all []bench.Overhead, asJSON bool) error {
 	}
 	var err error
 	if asJSON {
-		err = json.NewEncoder(a.out).Encode(all)
+		err = a.printJSON(all)
 	} else {
 		err = term.Of(a.out, a.getenv).Table([]string{"tracing", "CPU, of none", "middle half", "want", "bytes sent"}, rows)
 	}

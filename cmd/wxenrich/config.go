@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -50,7 +49,7 @@ once. Exit code 2 if there is any; warnings alone are 0.`,
 // printCheck prints faults and warnings for a program; the exit code is the
 // same as for a person.
 func printCheck(a *app, cfg *config.Config, f config.Faults) error {
-	err := json.NewEncoder(a.out).Encode(struct {
+	err := a.printJSON(struct {
 		OK       bool           `json:"ok"`
 		Faults   config.Faults  `json:"faults"`
 		Warnings []config.Fault `json:"warnings"`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -62,7 +61,7 @@ func (f *deadListFlags) run(ctx context.Context, m *morgue) error {
 	case err != nil:
 		return err
 	case f.json:
-		err = json.NewEncoder(m.app.out).Encode(map[string]any{"total": sum.Read, "groups": groups.List()})
+		err = m.app.printJSON(map[string]any{"total": sum.Read, "groups": groups.List()})
 	case sum.Read > 0:
 		err = printGroups(term.Of(m.app.out, m.app.getenv), groups.List(), time.Now())
 	}
@@ -96,7 +95,7 @@ func (f *deadListFlags) listEach(ctx context.Context, m *morgue) error {
 	var failure error
 	_, err := m.read(ctx, false, func(_ dead.Place, l *dead.Letter) bool {
 		if f.json {
-			failure = json.NewEncoder(m.app.out).Encode(newDeadJSON(l))
+			failure = m.app.printJSON(newDeadJSON(l))
 		} else {
 			if n == 0 {
 				fmt.Fprintln(screen, screen.Bold(print(func(c *letterColumn) string { return c.name })))

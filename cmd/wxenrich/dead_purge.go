@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -91,7 +90,7 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 		}
 	}
 	if f.json {
-		return json.NewEncoder(m.app.out).Encode(map[string]any{"found": sum.Read, "removed": removed, "groups": groups.List()})
+		return m.app.printJSON(map[string]any{"found": sum.Read, "removed": removed, "groups": groups.List()})
 	}
 	if f.dryRun {
 		_, err = fmt.Fprintf(m.app.out, "would remove %s dead letters\n", grouped(sum.Read))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,7 +187,7 @@ func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.
 // print says what a redrive would take.
 func (r *redriveFound) print(a *app, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(a.out).Encode(r)
+		return a.printJSON(r)
 	}
 	screen := term.Of(a.out, a.getenv)
 	if len(r.Groups) > 0 {

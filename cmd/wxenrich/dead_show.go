@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,7 +47,7 @@ func deadShow(ctx context.Context, m *morgue, asJSON bool) error {
 	_, err := m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
 		j := newDeadJSON(l).withBody(l, m.decoder(l.AppID))
 		if n++; asJSON {
-			failure = json.NewEncoder(m.app.out).Encode(j)
+			failure = m.app.printJSON(j)
 			return failure == nil
 		}
 		if n > 1 {

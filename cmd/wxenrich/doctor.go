@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -80,7 +79,7 @@ func runDoctor(ctx context.Context, a *app, f doctorFlags) error {
 		return context.Canceled
 	}
 	if f.json {
-		err = json.NewEncoder(a.out).Encode(struct {
+		err = a.printJSON(struct {
 			OK     bool    `json:"ok"`
 			Checks []check `json:"checks"`
 		}{d.count(broken) == 0, d.checks})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -192,7 +191,7 @@ func printStories(a *app, stories []explain.Story, board *pipeline.Board, asJSON
 			}
 		}
 		if asJSON {
-			if err := json.NewEncoder(a.out).Encode(storyJSON{*s, holds}); err != nil {
+			if err := a.printJSON(storyJSON{*s, holds}); err != nil {
 				return err
 			}
 			continue

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,7 +106,7 @@ func plainLines(r *status.Report) []string {
 // once prints one report.
 func (v *statusView) once(r *status.Report) error {
 	if v.json {
-		return json.NewEncoder(v.app.out).Encode(r)
+		return v.app.printJSON(r)
 	}
 	lines := statusLines(term.Of(v.app.out, v.app.getenv), r)
 	_, err := fmt.Fprint(v.app.out, strings.Join(lines, "\n")+"\n")

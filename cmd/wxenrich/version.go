@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 
@@ -54,7 +53,7 @@ func newVersionCommand(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := buildVersion()
 			if asJSON {
-				return json.NewEncoder(a.out).Encode(v)
+				return a.printJSON(v)
 			}
 			_, err := fmt.Fprintf(a.out, "wxenrich %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 			return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/audit"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
 
@@ -137,11 +137,8 @@ func readAnswer(stream string, m *jetstream.RawStreamMsg) Answer {
 // deaf reports whether a durable does not listen to a subject, whatever the
 // configuration says: one that exists is never changed.
 func deaf(c *jetstream.ConsumerConfig, subject string) bool {
-	filters := c.FilterSubjects
-	if c.FilterSubject != "" {
-		filters = []string{c.FilterSubject}
-	}
-	return subject != "" && len(filters) > 0 && !slices.ContainsFunc(filters, func(f string) bool { return f == subject || strings.ContainsAny(f, "*>") })
+	filters := plan.Filters(c)
+	return subject != "" && len(filters) > 0 && !slices.ContainsFunc(filters, func(f string) bool { return events.Captures(f, subject) })
 }
 
 // stand says where an event without an answer is, from its durable.

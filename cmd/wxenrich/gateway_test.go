@@ -189,7 +189,7 @@ func TestGatewayCircle(t *testing.T) {
 	write(t, path, sim.out.waitFor("# wxb: 3 followers")+
 		"\nnats: {url: '"+w.nats.URL()+"'}\ngateway: {listen: '"+listen+"', http_listen: ''}\nhttp: {listen: ''}\n"+
 		"input: {subject: ['wx.events.{appid}.subscribe', 'wx.events.{appid}.unsubscribe']}\n")
-	w.environ = []string{"WXENRICH_CONFIG=" + path, "WX_SIM_SECRET=simulated-secret", "WX_SIM_PUSH_TOKEN=" + simulatedPushToken, "WX_SIM_PUSH_KEY=" + simulatedPushKey}
+	w.environ = []string{"WXENRICH_CONFIG=" + path, "WXENRICH_INPUT_START=all", "WX_SIM_SECRET=simulated-secret", "WX_SIM_PUSH_TOKEN=" + simulatedPushToken, "WX_SIM_PUSH_KEY=" + simulatedPushKey}
 	wxenrich(t, w.environ, "", "config", "check").want(t, 0, "fine: 2 accounts, 0 warnings", "")
 	gw := w.background(t, "gateway")
 	gw.out.waitFor("gateway is running")

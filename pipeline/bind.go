@@ -84,6 +84,7 @@ func (l *loop) bindTo(b binding) {
 		l.tide = tide{born: b.born, risen: l.risen, rising: l.rising, unmarked: l.unmarked}
 	}
 	l.holdAtMost(l.consumer.CachedInfo().Config.MaxAckPending)
+	l.notePause(l.consumer.CachedInfo())
 	l.upTo, l.order = b.upTo, b.order
 	l.anew = b.anew || b.reached < l.highest // which we have seen
 	l.highest = max(l.highest, b.raise)

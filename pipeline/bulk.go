@@ -153,7 +153,7 @@ func (l *Lane) waitsFor() string {
 	switch s := l.State(); {
 	case s.Phase == Held:
 		return "the account is on hold: " + s.Hold.Reason
-	case s.Phase == Connecting:
+	case s.Phase == Connecting || s.Phase == Paused:
 		return s.Reason
 	case s.Output != "":
 		return "the output does not take records: " + s.Output

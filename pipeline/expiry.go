@@ -17,6 +17,10 @@ import (
 // events another replica has taken and sits on, brings it nothing.
 const expiryEvery = time.Minute
 
+// pausedEvery is how often a lane looks whose durable is paused: whoever ends the
+// pause wants to see that it has ended.
+const pausedEvery = 5 * time.Second
+
 // expiryWatch is what the loop knows of its looks at the oldest event.
 type expiryWatch struct {
 	dating  bool          // the stream is being asked
@@ -29,6 +33,7 @@ type waits struct {
 	oldest  atomic.Int64 // when the oldest was stored, in unix nanoseconds; 0: none waits, or not known
 	expires atomic.Int64 // when it leaves the input by age; 0: never, or not known
 	others  atomic.Int64 // how many are not acknowledged and not in our hands
+	paused  atomic.Int64 // until when the durable delivers none, in unix nanoseconds; 0: it does
 }
 
 // Lag is how many of the account's events are not acknowledged: those behind the
@@ -53,12 +58,32 @@ func (l *Lane) OldestExpires() (time.Time, bool) {
 	return time.Unix(0, at), at != 0
 }
 
+// pausedUntil is when the pause of the durable ends; false if there is none.
+func (l *Lane) pausedUntil() (time.Time, bool) {
+	until := time.Unix(0, l.waits.paused.Load())
+	return until, time.Now().Before(until)
+}
+
+// notePause notes whether the durable is paused, and says so once.
+func (l *Lane) notePause(info *jetstream.ConsumerInfo) {
+	_, before := l.pausedUntil()
+	switch {
+	case info.Paused:
+		until := time.Now().Add(info.PauseRemaining)
+		if l.waits.paused.Store(until.UnixNano()); !before {
+			l.log.Warn("somebody has paused the durable; events wait", slog.Time("until", until), slog.String("hint", plan.Resume(info.Stream, info.Name)))
+		}
+	case l.waits.paused.Swap(0) != 0:
+		l.log.Info("the durable is not paused any more")
+	}
+}
+
 // watchExpiry looks when it is time. The lanes of a process do not all look at once.
 func (l *loop) watchExpiry(now time.Time) {
 	if l.datedAt.IsZero() {
 		l.datedAt = now.Add(-time.Duration(l.rand() * float64(expiryEvery)))
 	}
-	if !l.mayDate() || now.Sub(l.datedAt) < expiryEvery {
+	if !l.mayDate() || now.Sub(l.datedAt) < l.dateEvery() {
 		return
 	}
 	l.dating, l.datedAt = true, now
@@ -71,8 +96,15 @@ func (l *loop) watchExpiry(now time.Time) {
 // nextExpiry is when to look again by time alone.
 func (l *loop) nextExpiry(sooner func(time.Time)) {
 	if l.mayDate() {
-		sooner(l.datedAt.Add(expiryEvery))
+		sooner(l.datedAt.Add(l.dateEvery()))
 	}
+}
+
+func (l *loop) dateEvery() time.Duration {
+	if l.waits.paused.Load() != 0 {
+		return pausedEvery
+	}
+	return expiryEvery
 }
 
 func (l *loop) mayDate() bool {
@@ -109,6 +141,7 @@ func (l *Lane) oldest(ctx context.Context) (at time.Time, maxAge time.Duration, 
 		return at, 0, err
 	}
 	info := durable.CachedInfo()
+	l.notePause(info)
 	l.waits.others.Store(max(0, int64(info.NumPending)+int64(info.NumAckPending)-l.stats.inHand.Load()))
 	if info.NumPending == 0 && info.NumAckPending == 0 {
 		return at, 0, nil

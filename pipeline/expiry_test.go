@@ -116,3 +116,49 @@ func gauges(t *testing.T, lane *pipeline.Lane) func(name string) []float64 {
 		return out
 	}
 }
+
+// A paused durable answers nothing, so its lane is not ready: it says so, until
+// when, and how it ends; and it is ready again soon after.
+func TestPausedLaneIsNotReady(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		cfg := lifelike()
+		lane := w.start(cfg)
+		w.until("it runs", func() bool { return lane.State().Ready() })
+		pause := func(d time.Duration) (until time.Time) {
+			until = time.Now().Add(d)
+			if _, err := w.js.PauseConsumer(w.Context(), "WX_EVENTS", cfg.Durable, until); err != nil {
+				t.Fatal(err)
+			}
+			return until
+		}
+		ready := gauges(t, lane.Lane)
+		until := pause(time.Hour)
+		time.Sleep(time.Minute + time.Second)
+		s := lane.State()
+		if s.Ready() || s.Phase != pipeline.Paused || s.Hint != "nats consumer resume WX_EVENTS "+cfg.Durable || s.Until.Sub(until).Abs() > time.Second {
+			t.Errorf("%+v, want a pause until %v", s, until)
+		}
+		if n := ready("wxenrich.lane.ready"); len(n) != 1 || n[0] != 0 {
+			t.Errorf("ready is %v", n)
+		}
+		if _, err := w.js.ResumeConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		if s := lane.State(); !s.Ready() || s.Phase != pipeline.Running || s.Hint != "" {
+			t.Errorf("%+v after the pause", s)
+		}
+		pause(30 * time.Minute)
+		time.Sleep(31 * time.Minute)
+		if s := lane.State(); !s.Ready() {
+			t.Errorf("%+v after the pause has ended by itself", s)
+		}
+		pause(time.Hour)
+		lane.stop()
+		next := w.start(cfg)
+		time.Sleep(time.Second)
+		if s := next.State(); s.Phase != pipeline.Paused {
+			t.Errorf("%+v of a lane that begins during a pause", s)
+		}
+	})
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
 	"github.com/wxenrich/wxenrich/pipeline/internal/strike"
+	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
 // Deps is what a lane works with. Several lanes may share all of it but WeChat.
@@ -133,8 +134,13 @@ func (l *Lane) AppID() string { return l.cfg.AppID }
 // State is what the lane is doing now. It is safe for concurrent use.
 func (l *Lane) State() State {
 	s := l.state.get()
-	if s.Phase == Running && !l.js.Conn().IsConnected() {
+	switch until, paused := l.pausedUntil(); {
+	case s.Phase != Running:
+	case !l.js.Conn().IsConnected():
 		s.Phase, s.Reason = Connecting, "the connection to NATS is lost"
+	case paused:
+		s.Phase, s.Until = Paused, until
+		s.Reason, s.Hint = "somebody has paused durable "+l.cfg.Durable+" of stream "+l.cfg.Stream, plan.Resume(l.cfg.Stream, l.cfg.Durable)
 	}
 	return s
 }

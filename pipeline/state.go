@@ -14,6 +14,7 @@ const (
 	Connecting Phase = "connecting" // waits for the server or the durable
 	Running    Phase = "running"
 	Held       Phase = "held"    // the account cannot answer: see Hold
+	Paused     Phase = "paused"  // somebody has paused the durable, and it delivers nothing
 	Refused    Phase = "refused" // a person has to decide: see Refusal
 	Stopping   Phase = "stopping"
 	Stopped    Phase = "stopped"
@@ -22,11 +23,12 @@ const (
 // State is a lane's condition, for people and for readiness checks.
 type State struct {
 	Phase  Phase
-	Reason string // why it connects or refuses
-	Hint   string // what to do about it
-	Hold   *Hold  // why it is held; nil otherwise
-	Output string // why records cannot be stored; empty when they can
-	WeChat string // why WeChat gives no answer, when it has given none for a while; empty when it does
+	Reason string    // why it connects, is paused or refuses
+	Hint   string    // what to do about it
+	Hold   *Hold     // why it is held; nil otherwise
+	Until  time.Time // when a pause ends; zero otherwise
+	Output string    // why records cannot be stored; empty when they can
+	WeChat string    // why WeChat gives no answer, when it has given none for a while; empty when it does
 }
 
 // Ready reports whether events are answered.

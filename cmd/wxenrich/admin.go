@@ -87,9 +87,9 @@ type laneReport struct {
 }
 
 // readyz answers 200 when every account's events are answered, else 503; the
-// body says of each what is wrong. With holdsPass an account on hold does not
-// count: WeChat refuses it whoever asks, and another replica, or a newer one,
-// would do no better.
+// body says of each what is wrong. With holdsPass an account does not count that
+// is on hold, or whose durable is paused: it is so for every replica, and a newer
+// one would do no better.
 func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, wrong trouble, holdsPass bool) {
 	status := http.StatusOK
 	if lanes == nil { // it waits for NATS
@@ -98,11 +98,11 @@ func readyz(w http.ResponseWriter, lanes []*pipeline.Lane, wrong trouble, holdsP
 	reports := make([]laneReport, 0, len(lanes))
 	for _, l := range lanes {
 		s := l.State()
-		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Output: s.Output, WeChat: s.WeChat}
+		r := laneReport{AppID: l.AppID(), Ready: s.Ready(), Phase: s.Phase, Reason: s.Reason, Hint: s.Hint, Until: s.Until, Output: s.Output, WeChat: s.WeChat}
 		if h := s.Hold; h != nil {
 			r.Reason, r.Hint, r.Code, r.RID, r.Since, r.Until = h.Reason, h.Hint, h.Code, h.RID, h.Since, h.Until
 		}
-		if !r.Ready && (s.Hold == nil || !holdsPass) {
+		if !r.Ready && !(holdsPass && (s.Hold != nil || s.Phase == pipeline.Paused)) {
 			status = http.StatusServiceUnavailable
 		}
 		reports = append(reports, r)

@@ -376,6 +376,36 @@ func TestRunReportsReadiness(t *testing.T) {
 	}
 }
 
+// A paused durable is no replica's fault: who asks for an account's state is told
+// of it, a rollout goes on.
+func TestPauseIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	listen := freePort(t)
+	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN="+listen)
+	js := w.streams(t)
+	durable := "wxenrich-" + testAppID
+	if _, err := js.CreateConsumer(t.Context(), "WX_EVENTS", jetstream.ConsumerConfig{Durable: durable, AckPolicy: jetstream.AckExplicitPolicy,
+		FilterSubject: "wx.events." + testAppID + ".subscribe", MaxAckPending: 4000}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.PauseConsumer(t.Context(), "WX_EVENTS", durable, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	run := w.background(t, "run")
+	run.out.waitFor("lane is running")
+	if status, body := get(t, "http://"+listen+"/readyz"); status != 503 || !strings.Contains(body, `"phase":"paused"`) ||
+		!strings.Contains(body, `"hint":"nats consumer resume WX_EVENTS `+durable) || !strings.Contains(body, `"next_try":`) {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, body := get(t, "http://"+listen+"/readyz?exclude=holds"); status != 200 || !strings.Contains(body, `"phase":"paused"`) {
+		t.Errorf("/readyz?exclude=holds: %d %s", status, body)
+	}
+	if code := run.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // An orchestrator must not kill a process for a server that is away.
 func TestRunLivesWithoutNATS(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func (r *report) delivery(l *Lane, info *jetstream.ConsumerInfo) {
 		r.add(Warn, field, have, span(longestAckWait)+" or less", mend, "when a replica dies nobody answers what it had in hand for so long")
 	}
 	if info.Paused {
-		r.note(Warn, "pause_until", "in "+span(info.PauseRemaining.Round(time.Second)), "no pause", "nats consumer resume "+info.Stream+" "+info.Name, "nothing is delivered until then")
+		r.note(Warn, "pause_until", "in "+span(info.PauseRemaining.Round(time.Second)), "no pause", Resume(info.Stream, info.Name), "nothing is delivered until then")
 	}
 	if c.InactiveThreshold > 0 && c.InactiveThreshold < LongestHold {
 		r.add(Warn, "inactive_threshold", c.InactiveThreshold, span(LongestHold)+" or more, or none", "--inactive-threshold "+span(LongestHold),

@@ -34,6 +34,9 @@ func AddDurable(l Lane, stream, durable, start string) string {
 		stream, durable, filterOptions(l.Subjects), start, span(l.AckWait), l.MaxAckPending)
 }
 
+// Resume is the nats command that ends a durable's pause.
+func Resume(stream, durable string) string { return "nats consumer resume " + stream + " " + durable }
+
 // AddBucket is the nats command that makes the bucket in which replicas share
 // what they know.
 func AddBucket(name string, replicas int) string {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
@@ -29,16 +30,16 @@ type admin struct {
 
 // startAdmin listens as the configuration says; lanes is asked anew at each
 // request, and gives none while there are none yet.
-func startAdmin(c config.HTTP, t *telemetry, lanes func() []*pipeline.Lane, wrong func() trouble, log *slog.Logger) (*admin, error) {
+func startAdmin(c config.HTTP, metrics prometheus.Gatherer, lanes func() []*pipeline.Lane, wrong func() trouble, log *slog.Logger) (*admin, error) {
 	ready := func(w http.ResponseWriter, r *http.Request) {
 		readyz(w, lanes(), wrong(), r.URL.Query().Get("exclude") == "holds")
 	}
-	return serveAdmin(c.Listen, "http.listen", c.TokenFile, t, ready, log)
+	return serveAdmin(c.Listen, "http.listen", c.TokenFile, metrics, ready, log)
 }
 
 // serveAdmin listens on addr, which the configuration's key says. tokenFile
 // may be empty.
-func serveAdmin(addr, key, tokenFile string, t *telemetry, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
+func serveAdmin(addr, key, tokenFile string, metrics prometheus.Gatherer, ready http.HandlerFunc, log *slog.Logger) (*admin, error) {
 	guard, err := newGuard(tokenFile)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func serveAdmin(addr, key, tokenFile string, t *telemetry, ready http.HandlerFun
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /readyz", guard.details(ready))
-	mux.Handle("GET /metrics", guard.all(promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})))
+	mux.Handle("GET /metrics", guard.all(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	return listen(addr, key, mux, "probes and metrics", log)
 }
 

@@ -114,7 +114,7 @@ func (w *demoWorld) show(ctx context.Context, a *app, f demoFlags, log *slog.Log
 		return err
 	}
 	if f.http != "" {
-		admin, err := startAdmin(config.HTTP{Listen: f.http}, t, service.fleet.lanes, func() trouble { return trouble{} }, log)
+		admin, err := startAdmin(config.HTTP{Listen: f.http}, t.registry, service.fleet.lanes, func() trouble { return trouble{} }, log)
 		if err != nil {
 			return err
 		}

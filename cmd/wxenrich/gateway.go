@@ -101,7 +101,7 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		return err
 	}
 	if c.HTTPListen != "" {
-		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", cfg.HTTP.TokenFile, t, func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw, reader.wrong()) }, log)
+		admin, err := serveAdmin(c.HTTPListen, "gateway.http_listen", cfg.HTTP.TokenFile, gatherPresent(t.registry, reader.now), func(w http.ResponseWriter, _ *http.Request) { gatewayReady(w, gw, reader.wrong()) }, log)
 		if err != nil {
 			return err
 		}

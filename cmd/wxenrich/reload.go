@@ -119,6 +119,16 @@ func (r *accountsReader) wrong() config.Faults {
 	return slices.Clone(r.faults)
 }
 
+// now is the configuration in effect; nil if it is not read again.
+func (r *accountsReader) now() *config.Config {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cfg
+}
+
 // observeConfig registers the metric of faults.
 func observeConfig(meter metric.Meter, faults func() int) error {
 	_, err := meter.Int64ObservableGauge("wxenrich.config.faults", metric.WithUnit("{fault}"),

@@ -146,6 +146,11 @@ func TestAccountsChangeWithoutARestart(t *testing.T) {
 		t.Errorf("of the account that is gone: %+v, %v", info, err)
 	}
 	f.answers(f.account, testAppID)
+	if _, body := get(t, "http://"+f.listen+"/metrics"); strings.Contains(body, second) || !strings.Contains(body, `wxenrich_event_duration_seconds_count{appid="`+testAppID) {
+		t.Errorf("series of an account that is gone, or none of one that is there:\n%s", body)
+	}
+	f.write("two.yaml", f.file(second, ""))
+	f.metric(`wxenrich_event_duration_seconds_count\{appid="` + second + `"\} \d+`) // it is back, and so is what it had
 
 	out := f.run.out.waitFor("")
 	if n := strings.Count(out, `msg="lane is running" appid=`+testAppID); n != 1 {

@@ -103,7 +103,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		return err
 	}
 	if cfg.HTTP.Listen != "" {
-		admin, err := startAdmin(cfg.HTTP, t, lanes, func() trouble { return troubleOf(running.Load(), reader.Load()) }, log)
+		admin, err := startAdmin(cfg.HTTP, gatherPresent(t.registry, func() *config.Config { return reader.Load().now() }), lanes, func() trouble { return troubleOf(running.Load(), reader.Load()) }, log)
 		if err != nil {
 			return err
 		}

@@ -51,6 +51,7 @@ type release struct {
 type gatewayRelease struct {
 	ConfigMap      *core.ConfigMap
 	Deployment     *apps.Deployment
+	StatefulSet    *apps.StatefulSet // with a spool
 	Service        *core.Service
 	PDB            *policy.PodDisruptionBudget
 	NetworkPolicy  *network.NetworkPolicy
@@ -188,6 +189,8 @@ func (g *gatewayRelease) keep(t *testing.T, object any) {
 		g.ConfigMap = o
 	case *apps.Deployment:
 		g.Deployment = o
+	case *apps.StatefulSet:
+		g.StatefulSet = o
 	case *core.Service:
 		g.Service = o
 	case *policy.PodDisruptionBudget:
@@ -201,7 +204,7 @@ func (g *gatewayRelease) keep(t *testing.T, object any) {
 	}
 }
 
-var sets = []string{"testdata/least.yaml", "testdata/secured.yaml", "testdata/scaled.yaml", "testdata/gateway.yaml"}
+var sets = []string{"testdata/least.yaml", "testdata/secured.yaml", "testdata/scaled.yaml", "testdata/gateway.yaml", "testdata/many.yaml"}
 
 func TestLint(t *testing.T) {
 	for _, set := range sets {
@@ -277,28 +280,33 @@ func quantity(t *testing.T, s string) int64 {
 func TestSecretsByReference(t *testing.T) {
 	type pod struct {
 		set  string
-		d    *apps.Deployment
+		spec *core.PodSpec
 		conf *core.ConfigMap
 	}
 	var pods []pod
 	for _, set := range sets {
 		r := install(t, set)
-		pods = append(pods, pod{set, r.Deployment, r.ConfigMap})
+		pods = append(pods, pod{set, &r.Deployment.Spec.Template.Spec, r.ConfigMap})
 		if g := r.Gateway; g.Deployment != nil {
-			pods = append(pods, pod{set + ", the gateway", g.Deployment, g.ConfigMap})
+			pods = append(pods, pod{set + ", the gateway", &g.Deployment.Spec.Template.Spec, g.ConfigMap})
+		} else if g.StatefulSet != nil {
+			pods = append(pods, pod{set + ", the gateway", &g.StatefulSet.Spec.Template.Spec, g.ConfigMap})
 		}
 	}
-	if len(pods) != len(sets)+1 {
+	if len(pods) != len(sets)+2 {
 		t.Errorf("%d kinds of pods", len(pods))
 	}
 	for _, p := range pods {
 		set, mounted := p.set, map[string]bool{}
-		for _, v := range p.d.Spec.Template.Spec.Volumes {
+		for _, v := range p.spec.Volumes {
 			if v.Projected == nil {
 				continue
 			}
 			if mode := *v.Projected.DefaultMode; mode&0o007 != 0 {
 				t.Errorf("%s: anybody may read the secrets, mode %04o", set, mode)
+			}
+			if v.Name != "secrets" {
+				continue // accounts_dir, whose files name what is in there
 			}
 			for _, source := range v.Projected.Sources {
 				for _, item := range source.Secret.Items {
@@ -328,9 +336,13 @@ func TestConfig(t *testing.T) {
 			if conf == nil {
 				continue
 			}
-			path := filepath.Join(t.TempDir(), "wxenrich.yaml")
-			if err := os.WriteFile(path, []byte(conf.Data["wxenrich.yaml"]), 0o600); err != nil {
-				t.Fatal(err)
+			path, accounts := filepath.Join(t.TempDir(), "wxenrich.yaml"), t.TempDir()
+			text := strings.Replace(conf.Data["wxenrich.yaml"], "/etc/wxenrich-accounts", accounts, 1)
+			for path, text := range map[string]string{path: text, filepath.Join(accounts, "one.yaml"): "appid: wx00000000000000d1\n" +
+				"secret_file: /run/secrets/wxenrich-accounts/one\npush: {token_file: /run/secrets/wxenrich-accounts/one-push}\n"} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			c := exec.CommandContext(t.Context(), "go", "run", "-C", "../..", "./cmd/wxenrich", "config", "check", "--config", path)
 			if out, err := c.CombinedOutput(); err != nil {
@@ -514,6 +526,65 @@ func TestGateway(t *testing.T) {
 	}
 }
 
+// Files of accounts are mounted whole, so that a change of them reaches the pods;
+// the gateway has them, and none of the service's secrets. What waits in its spool
+// is on a volume of each replica's own.
+func TestMany(t *testing.T) {
+	r := install(t, "testdata/many.yaml")
+	if r.Gateway.Deployment != nil {
+		t.Error("the gateway has no volumes of its own")
+	}
+	set := r.Gateway.StatefulSet
+	for name, pod := range map[string]core.PodSpec{"service": r.Deployment.Spec.Template.Spec, "gateway": set.Spec.Template.Spec} {
+		paths := map[string]string{}
+		for _, m := range pod.Containers[0].VolumeMounts {
+			if m.SubPath != "" {
+				t.Errorf("%s: a change of %s does not reach %s", name, m.Name, m.MountPath)
+			}
+			paths[m.Name] = m.MountPath
+		}
+		var secrets []string
+		for _, v := range pod.Volumes {
+			switch v.Name {
+			case "accounts":
+				if s := v.Projected.Sources; len(s) != 2 || s[0].ConfigMap.Name != "wx-accounts" || s[1].Secret.Name != "wx-more-accounts" {
+					t.Errorf("%s: accounts come from %+v", name, s)
+				}
+			case "accounts-secrets":
+				for _, s := range v.Projected.Sources {
+					secrets = append(secrets, s.Secret.Name)
+				}
+			}
+		}
+		if want := map[string]string{"service": "wx-appsecrets", "gateway": "wx-push-tokens"}[name]; !slices.Equal(secrets, []string{want}) {
+			t.Errorf("%s: it has the secrets %v, want %s", name, secrets, want)
+		}
+		if paths["accounts"] != "/etc/wxenrich-accounts" || paths["accounts-secrets"] != "/run/secrets/wxenrich-accounts" {
+			t.Errorf("%s: mounts are %v", name, paths)
+		}
+		text := map[string]string{"service": r.ConfigMap.Data["wxenrich.yaml"], "gateway": r.Gateway.ConfigMap.Data["wxenrich.yaml"]}[name]
+		if !strings.Contains(text, "accounts_dir: /etc/wxenrich-accounts\n") {
+			t.Errorf("%s: no accounts_dir in\n%s", name, text)
+		}
+		if name == "gateway" {
+			spool := paths["spool"]
+			if spool == "" || !strings.Contains(text, "dir: "+spool+"/") || !strings.Contains(text, "max_bytes: 512MiB") || !strings.Contains(text, "max_skew: 10m") {
+				t.Errorf("the spool is on %q:\n%s", spool, text)
+			}
+		}
+	}
+	claim := set.Spec.VolumeClaimTemplates[0]
+	if size := claim.Spec.Resources.Requests.Storage(); claim.Name != "spool" || size.String() != "2Gi" || *claim.Spec.StorageClassName != "fast" {
+		t.Errorf("the volume is %+v", claim)
+	}
+	if set.Spec.ServiceName != r.Gateway.Service.Name || set.Spec.PodManagementPolicy != apps.ParallelPodManagement {
+		t.Errorf("the set is %+v", set.Spec)
+	}
+	if !maps.Equal(set.Spec.Selector.MatchLabels, r.Gateway.Service.Spec.Selector) || !maps.Equal(set.Spec.Selector.MatchLabels, r.Gateway.PDB.Spec.Selector.MatchLabels) {
+		t.Error("service and budget select others")
+	}
+}
+
 // What the chart cannot do, or what would put a secret where anybody reads it,
 // is refused before anything is made.
 func TestRefused(t *testing.T) {
@@ -521,24 +592,29 @@ func TestRefused(t *testing.T) {
 		return "accounts: [{appid: wx0123456789abcdef, secret: {name: wx, key: appsecret}" + more + "}]\n"
 	}
 	for name, text := range map[string]string{
-		"no account":            "replicas: 1",
-		"no secret":             "accounts: [{appid: wx0123456789abcdef}]",
-		"a secret by value":     "accounts: [{appid: wx0123456789abcdef, secret: 0123456789abcdef0123456789abcdef}]",
-		"a secret's file":       account(", config: {secret_file: /x}"),
-		"a bad appid":           "accounts: [{appid: \"a b\", secret: {name: wx, key: k}}]",
-		"a misspelt key":        account("") + "replica: 3",
-		"none to do the jobs":   account("") + "autoscaling: {minReplicas: 0}",
-		"a password in the URL": account("") + "nats: {url: \"nats://u:p@nats:4222\"}",
-		"its own listener":      account("") + "config: {http: {listen: x}}",
-		"its own grace":         account("") + "config: {shutdown: {grace: 1h}}",
-		"no memory limit":       account("") + "resources: {limits: {memory: null}}",
-		"a limit in bytes":      account("") + "resources: {limits: {memory: \"500000000\"}}",
-		"a privileged port":     account("") + "http: {port: 80}",
-		"a gateway of nobody":   account("") + "gateway: {enabled: true}",
-		"a push token by value": account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: abc}]}",
-		"an ingress of no host": account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: {name: p, key: t}}], ingress: {enabled: true}}",
-		"a spool without disk":  account("") + "config: {gateway: {spool: {dir: /x}}}",
-		"a password of nobody":  account("") + "nats: {passwordSecret: {name: n, key: p}}",
+		"no account":                    "replicas: 1",
+		"no secret":                     "accounts: [{appid: wx0123456789abcdef}]",
+		"a secret by value":             "accounts: [{appid: wx0123456789abcdef, secret: 0123456789abcdef0123456789abcdef}]",
+		"a secret's file":               account(", config: {secret_file: /x}"),
+		"a bad appid":                   "accounts: [{appid: \"a b\", secret: {name: wx, key: k}}]",
+		"a misspelt key":                account("") + "replica: 3",
+		"none to do the jobs":           account("") + "autoscaling: {minReplicas: 0}",
+		"a password in the URL":         account("") + "nats: {url: \"nats://u:p@nats:4222\"}",
+		"its own listener":              account("") + "config: {http: {listen: x}}",
+		"its own grace":                 account("") + "config: {shutdown: {grace: 1h}}",
+		"no memory limit":               account("") + "resources: {limits: {memory: null}}",
+		"a limit in bytes":              account("") + "resources: {limits: {memory: \"500000000\"}}",
+		"a privileged port":             account("") + "http: {port: 80}",
+		"a gateway of nobody":           account("") + "gateway: {enabled: true}",
+		"a push token by value":         account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: abc}]}",
+		"an ingress of no host":         account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: {name: p, key: t}}], ingress: {enabled: true}}",
+		"a spool without disk":          account("") + "config: {gateway: {spool: {dir: /x}}}",
+		"an empty folder":               "accountsDir: {sources: []}",
+		"a folder of the host":          "accountsDir: {sources: [{hostPath: {path: /x}}]}",
+		"a gateway's folder of nothing": account("") + "gateway: {enabled: true, accountsDir: {enabled: true}}",
+		"a spool without end":           account("") + "gateway: {enabled: true, accounts: [{appid: wx1, token: {name: p, key: t}}], spool: {enabled: true, maxBytes: all}}",
+		"scaling by nobody":             "accountsDir: {sources: [{secret: {name: x}}]}\nautoscaling: {enabled: true}",
+		"a password of nobody":          account("") + "nats: {passwordSecret: {name: n, key: p}}",
 	} {
 		var v map[string]any
 		if err := yaml.Unmarshal([]byte(text), &v); err != nil {

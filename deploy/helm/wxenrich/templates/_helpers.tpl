@@ -107,6 +107,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $http := dict -}}
 {{- if .Values.http.tokenSecret.name -}}{{- $_ := set $http "token_file" "/run/secrets/wxenrich/http/token" -}}{{- end -}}
 {{- $own := dict "nats" $nats "accounts" $accounts "shutdown" (dict "grace" (printf "%ds" (int .Values.shutdownGraceSeconds))) -}}
+{{- if .Values.accountsDir.sources -}}{{- $_ := set $own "accounts_dir" "/etc/wxenrich-accounts" -}}{{- end -}}
 {{- if $http -}}{{- $_ := set $own "http" $http -}}{{- end -}}
 {{ merge $own .Values.config | toYaml }}
 {{- end -}}
@@ -137,8 +138,36 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $http := dict -}}
 {{- if .Values.http.tokenSecret.name -}}{{- $_ := set $http "token_file" "/run/secrets/wxenrich/http/token" -}}{{- end -}}
 {{- $own := dict "nats" $nats "accounts" $accounts -}}
+{{- if .Values.gateway.accountsDir.enabled -}}{{- $_ := set $own "accounts_dir" "/etc/wxenrich-accounts" -}}{{- end -}}
+{{- with .Values.gateway.spool -}}
+{{- if .enabled -}}{{- $_ := set $own "gateway" (dict "spool" (dict "dir" "/var/lib/wxenrich/spool" "max_bytes" .maxBytes)) -}}{{- end -}}
+{{- end -}}
 {{- if $http -}}{{- $_ := set $own "http" $http -}}{{- end -}}
 {{ merge $own .Values.config | toYaml }}
+{{- end -}}
+
+{{- /* The volumes of accounts_dir; a change of what they hold reaches the pod. */ -}}
+{{- define "wxenrich.accountsDir.volumes" -}}
+- name: accounts
+  projected:
+    defaultMode: 0440
+    sources: {{- toYaml .sources | nindent 6 }}
+{{- with .secrets }}
+- name: accounts-secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range . }}
+      - secret: {{- toYaml . | nindent 10 }}
+      {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "wxenrich.accountsDir.mounts" -}}
+- {name: accounts, mountPath: /etc/wxenrich-accounts, readOnly: true}
+{{- if .secrets }}
+- {name: accounts-secrets, mountPath: /run/secrets/wxenrich-accounts, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{- /* The Secrets that NATS and http ask for, as sources of a projected volume. */ -}}

@@ -14,7 +14,7 @@ func newConfigCommand(a *app) *cobra.Command {
 		Short: "Write, check or show the configuration",
 	}
 	group(c)
-	c.AddCommand(newConfigCheckCommand(a), newConfigInitCommand(a), newConfigShowCommand(a))
+	c.AddCommand(newConfigCheckCommand(a), newConfigInitCommand(a), newConfigShowCommand(a), newConfigDurablesCommand(a))
 	return c
 }
 

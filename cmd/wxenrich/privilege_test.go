@@ -130,9 +130,9 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	g.log.take() // the doctor asks whether it may do anything, which it may not
 
-	durables := moves("WX_EVENTS", "wxenrich-"+testAppID)
-	readers := moves("WX_PROFILES", "crm")
-	others := slices.Concat(moves("WX_PROFILES", "x"), []string{"$JS.API.CONSUMER.DELETE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm.wx.profiles.x", "$JS.ACK.WX_PROFILES.x.1.1.1.1.1"})
+	durables := slices.Concat(attempts("WX_EVENTS", "wxenrich-"+testAppID), attempts("CRM_wx00000000000000b2", "crm-wx00000000000000b2"))
+	readers := slices.Concat(attempts("WX_PROFILES", "crm"), attempts("WX_PROFILES", "warehouse"))
+	others := slices.Concat(attempts("WX_PROFILES", "x"), []string{"$JS.API.CONSUMER.DELETE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm", "$JS.API.CONSUMER.CREATE.WX_PROFILES.crm.wx.profiles.x", "$JS.ACK.WX_PROFILES.x.1.1.1.1.1"})
 	users := []string{"setup", "producer", "gateway", "wxenrich", "consumer", "operator", "eraser"}
 	for user, subjects := range map[string][]string{
 		"producer": {"wx.messages.x.text", "wx.crawls.x.y", "wx.profiles.x", "wx.dead.x.rejected", "$KV.WX_STATE.hold.x", "$JS.API.STREAM.INFO.WX_PROFILES", "$JS.API.STREAM.MSG.GET.WX_EVENTS", "$JS.API.CONSUMER.CREATE.WX_EVENTS.x"},
@@ -182,8 +182,8 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// moves are the requests with which a durable is changed, deleted, or pulled from.
-func moves(stream, durable string) (subjects []string) {
+// attempts are requests with which a durable is changed, deleted, or pulled from.
+func attempts(stream, durable string) (subjects []string) {
 	of := stream + "." + durable
 	for _, verb := range []string{"CREATE." + of, "CREATE." + of + ".wx.x", "DELETE." + of, "MSG.NEXT." + of} {
 		subjects = append(subjects, "$JS.API.CONSUMER."+verb)
@@ -250,7 +250,7 @@ func TestServersPasswordsInOurEnvironment(t *testing.T) {
 func newGuarded(t *testing.T) *guarded {
 	t.Helper()
 	setPasswords(t)
-	opts, err := server.ProcessConfigFile(deploy + "nats/accounts.conf")
+	opts, err := server.ProcessConfigFile(withDurables(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +274,52 @@ func newGuarded(t *testing.T) *guarded {
 		"WXENRICH_ACCOUNTS_0_API=" + api.URL, "NATS_URL=" + g.url, "WXENRICH_INPUT_START=all", "WXENRICH_HTTP_LISTEN="}
 	g.own = len(g.environ)
 	return g
+}
+
+// withDurables is accounts.conf beside what the program prints for a second
+// account, which has a stream of its own, and for two readers.
+func withDurables(t *testing.T) (path string) {
+	t.Helper()
+	w := &world{environ: []string{"WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET", "WX_SECRET=" + testSecret,
+		"WXENRICH_ACCOUNTS_1_APPID=wx00000000000000b2", "WXENRICH_ACCOUNTS_1_SECRET_ENV=WX_SECRET",
+		"WXENRICH_ACCOUNTS_1_INPUT_STREAM=CRM_{appid}", "WXENRICH_ACCOUNTS_1_INPUT_DURABLE=crm-{appid}"}}
+	r := w.run(t, "", "config", "durables", "--reader", "crm,warehouse")
+	if r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	dir := t.TempDir()
+	text, err := os.ReadFile(deploy + "nats/accounts.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, "accounts.conf")
+	write(t, path, string(text))
+	write(t, filepath.Join(dir, "durables.conf"), r.out)
+	return path
+}
+
+// The file that is there is for one account and one reader; one that nobody reads
+// is taken by the server as well, and no name can put in what is not a durable's.
+func TestDurablesConf(t *testing.T) {
+	setPasswords(t)
+	w := &world{environ: []string{"WXENRICH_ACCOUNTS_0_APPID=" + testAppID, "WXENRICH_ACCOUNTS_0_SECRET_ENV=WX_SECRET", "WX_SECRET=" + testSecret}}
+	r := w.run(t, "", "config", "durables", "--reader", "crm")
+	path := deploy + "nats/durables.conf"
+	if *update {
+		write(t, path, r.out)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != r.out {
+		t.Errorf("%v: run with -update; want\n%s", err, r.out)
+	}
+	accounts := withDurables(t)
+	r = w.run(t, "", "config", "durables")
+	write(t, filepath.Join(filepath.Dir(accounts), "durables.conf"), r.out)
+	if _, err := server.ProcessConfigFile(accounts); err != nil {
+		t.Errorf("without readers: %v\n%s", err, r.out)
+	}
+	for _, wrong := range []string{"a.b", ">", "a b", `\`} {
+		w.run(t, "", "config", "durables", "--reader="+wrong).want(t, exitUsage, "", "want the name of a durable")
+	}
 }
 
 // prepare makes the streams and the bucket, as an administrator does.

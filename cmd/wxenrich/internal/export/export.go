@@ -43,7 +43,10 @@ type Exports struct {
 // own environment.
 func Start(ctx context.Context, getenv func(string) string, version string) (*Exports, error) {
 	e := new(Exports)
-	var err error
+	err := checkEnv(getenv)
+	if err != nil && (wanted(getenv, "TRACES") || wanted(getenv, "METRICS") || wanted(getenv, "LOGS")) {
+		return nil, err
+	}
 	if e.Resource, err = whoSends(version); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -116,9 +117,14 @@ func attempt(s Settings, name string, more []nats.Option) (*Conn, error) {
 	case nobody(err):
 		return nil, &NoServerError{s.Where(), err}
 	default:
+		if _, unreadable := errors.AsType[*url.Error](err); unreadable { // it repeats what may hold a password
+			err = errUnreadable
+		}
 		return nil, fmt.Errorf("connect to NATS at %s: %w", s.Where(), err)
 	}
 }
+
+var errUnreadable = errors.New("that is not a URL: want one such as nats://127.0.0.1:4222, and in a password other signs as %2F for a slash")
 
 // options are those of every connection.
 func (c *Conn) options(s Settings, name string) []nats.Option {

@@ -88,10 +88,25 @@ func TestWhereHidesSecrets(t *testing.T) {
 		"":                            "nats://127.0.0.1:4222",
 		"nats://u:hush@h:1,tls://i:2": "nats://h:1, tls://i:2",
 		"u:hush@h:1":                  "h:1",
+		"nats://u:hu/sh@h:1":          "h:1",
+		"nats://u:hu@s/h@h:1":         "h:1",
+		"nats://u:hu,sh@h:1":          "an unreadable URL, h:1",
+		"127.0.0.1:4222":              "127.0.0.1:4222",
 		"localhost:4222":              "localhost:4222",
 	} {
 		if got := (natsconn.Settings{URL: url}).Where(); got != want {
 			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+// What cannot be read is not repeated either.
+func TestUnreadableURLIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"nats://u:hush@127.0.0.1:zz", "nats://u:hu%zzsh@127.0.0.1:1", "nats://u:hu/sh@127.0.0.1:1", "nats://u:hush,x@127.0.0.1:1"} {
+		_, err := natsconn.Connect(t.Context(), natsconn.Settings{URL: url}, "test")
+		if err == nil || strings.Contains(err.Error(), "hu") || !strings.Contains(err.Error(), "not a URL") {
+			t.Errorf("%s: %v", url, err)
 		}
 	}
 }

@@ -102,12 +102,14 @@ func (s Settings) Where() string {
 
 func bare(server string) string {
 	u, err := url.Parse(server)
-	if err != nil || u.Host == "" {
-		_, host, ok := strings.Cut(server, "@")
-		if !ok {
-			return server
-		}
-		return host
+	if i := strings.LastIndexByte(server, '@'); i >= 0 && (err != nil || u.Host == "" || strings.Contains(u.Path, "@")) {
+		return server[i+1:] // a password may hold what it should not
+	}
+	switch {
+	case err != nil && strings.Contains(server, "://"):
+		return "an unreadable URL" // a comma in a password cuts it in two
+	case err != nil || u.Host == "":
+		return server
 	}
 	u.User, u.RawQuery = nil, ""
 	return u.String()

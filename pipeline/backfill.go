@@ -175,12 +175,15 @@ func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
 		}
 		l.log.Info("the backfill's events are there", slog.String("job", j.ID), slog.Int64("events", j.Progress.Total))
 	}
-	bulk, err := l.bulkLane(ctx, j)
+	if err := l.settleDone(ctx, j); err != nil {
+		return false, err
+	}
+	bulk, err := l.bulkLane(j)
 	if err != nil || ctx.Err() != nil {
 		return false, err
 	}
-	before, began := j.Progress, time.Now()
-	l.bulk.by(bulk, began)
-	err = l.supervise(ctx, j, bulk.Run, func() (job.Progress, string) { return before.Plus(bulk.done(began)), bulk.waitsFor() })
-	return bulk.isOver(), err
+	count := newTotals(bulk, j)
+	l.bulk.by(bulk, count.began)
+	err = l.supervise(ctx, j, count.run, count.progress)
+	return count.over(), err
 }

@@ -73,6 +73,9 @@ func TestBackfillKilled(t *testing.T) {
 		}
 		j := w.becomes(viewer, "backfill-1", job.Done)
 		t.Logf("%+v, %+v, %d pages", j.Progress, *j.Crawl, w.pages())
+		if p := j.Progress; p.Records != followers || p.Uncounted() != 0 || p.Repeats != 0 || j.TakenOver != len(stages) {
+			t.Errorf("taken over %d times: %+v", j.TakenOver, p)
+		}
 		if n := w.held("WX_EVENTS"); n != followers {
 			t.Errorf("%d events for %d followers", n, followers)
 		}

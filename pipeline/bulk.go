@@ -1,15 +1,11 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/job"
@@ -17,7 +13,7 @@ import (
 
 // bulkLane is a lane that does a job beside the live one: the same account, the
 // same limits and the same output, a durable of its own.
-func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
+func (l *Lane) bulkLane(j *job.Job) (*Lane, error) {
 	cfg := l.cfg
 	cfg.Durable = j.ID
 	cfg.Start = Start{mode: startSeq, seq: j.Range.From}
@@ -44,9 +40,6 @@ func (l *Lane) bulkLane(ctx context.Context, j *job.Job) (*Lane, error) {
 	if j.Kind == job.Backfill {
 		t.gen = "" // its events are events like others
 		t.keep = func(e *events.Event) bool { return strings.HasPrefix(e.ID, j.ID+"-") }
-	}
-	if err := l.recount(ctx, j); err != nil {
-		return nil, err
 	}
 	bulk, err := l.besides(j, cfg)
 	if err != nil {
@@ -102,33 +95,6 @@ func keepOnly(s job.Spec) func(*events.Event) bool {
 	return func(e *events.Event) bool {
 		return in(s.Types, e.Type) && in(s.OpenIDs, e.OpenID) && in(s.IDs, e.ID)
 	}
-}
-
-// recount mends a job's count of what is behind it: whoever did it before may
-// have died. An error means that the job cannot be done.
-func (l *Lane) recount(ctx context.Context, j *job.Job) error {
-	stream, err := l.js.Stream(ctx, j.Range.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("stream %s is gone", j.Range.Stream)
-	}
-	if err != nil {
-		return nil // the lane waits for it
-	}
-	if !stream.CachedInfo().Created.Equal(j.Range.Born) {
-		return fmt.Errorf("stream %s is another one than when the job was written: its sequences mean nothing now", j.Range.Stream)
-	}
-	c, err := l.js.Consumer(ctx, j.Range.Stream, j.ID)
-	if err != nil {
-		return nil // it is new
-	}
-	info := c.CachedInfo()
-	r := j.Range
-	r.From = max(r.From, info.AckFloor.Stream+1)
-	left, err := CountRange(ctx, l.js, r)
-	if err == nil {
-		j.Progress.Done = max(0, j.Progress.Total-int64(left))
-	}
-	return nil
 }
 
 // done is what a task has done since it was begun.

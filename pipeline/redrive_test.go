@@ -121,8 +121,12 @@ func TestRedriveByReason(t *testing.T) {
 					time.Sleep(between)
 					r = w.replica(cfg)
 				}
-				p := w.becomes(viewer, "redrive-1", job.Done).Progress
+				j := w.becomes(viewer, "redrive-1", job.Done)
+				p := j.Progress
 				t.Logf("%+v, %d calls", p, w.asked())
+				if want := (job.Progress{Total: n, Done: n, Records: mended, Skipped: n - mended, Calls: p.Calls, Active: p.Active}); p != want || j.TakenOver == 0 {
+					t.Errorf("taken over %d times: %+v, want %+v", j.TakenOver, p, want)
+				}
 				for seq, x := range w.everything() {
 					want := told{letters: 1}
 					if seq%3 == 1 {

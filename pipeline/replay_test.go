@@ -214,10 +214,15 @@ func TestReplayKilledThrice(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 				const n = 12_000 / min(scale, 4)
 				w.bucket()
-				w.publish(n, w.openid)
+				w.publish(n, func(i int) []byte {
+					if i%100 == 50 {
+						return []byte("not an openid")
+					}
+					return w.openid(i)
+				})
 				cfg := lifelike()
 				r := w.replica(cfg)
-				w.stored("WX_PROFILES", n)
+				w.stored("WX_PROFILES", n-n/100)
 				w.settled(cfg.Durable)
 				time.Sleep(longAfter)
 				kv, err := w.js.KeyValue(w.Context(), "WX_STATE")
@@ -227,18 +232,49 @@ func TestReplayKilledThrice(t *testing.T) {
 				viewer := w.viewer(kv)
 				w.replay(viewer, "replay-1", 1, n, job.Spec{})
 				for i := range 3 {
-					w.stored("WX_PROFILES", n+(i+1)*n/4)
+					w.stored("WX_PROFILES", n-n/100+(i+1)*n/4)
 					r.kill()
 					time.Sleep(between)
 					r = w.replica(cfg)
 				}
-				p := w.becomes(viewer, "replay-1", job.Done).Progress
+				j := w.becomes(viewer, "replay-1", job.Done)
 				w.eachOnce("replay-1", 1, n)
+				p := j.Progress
 				t.Logf("%+v, %d calls in all", p, w.asked())
+				if want := (job.Progress{Total: n, Done: n, Records: n - n/100, Dead: n / 100, Calls: p.Calls, Active: p.Active}); p != want || j.TakenOver != 3 {
+					t.Errorf("taken over %d times: %+v, want %+v", j.TakenOver, p, want)
+				}
 				if extra := w.asked() - 2*n/100; extra > 3*10 {
 					t.Errorf("%d calls were made again", extra)
 				}
 			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 		})
 	}
+}
+
+// TestReplayOfAPartKilled leaves out events, so that what has no answer is no
+// loss.
+func TestReplayOfAPartKilled(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 4_000
+		kv := w.bucket()
+		w.publish(n, func(i int) []byte {
+			return []byte(`{"openid":"` + w.acc.OpenID(i) + `","type":"` + []string{"subscribe", "SCAN"}[i%2] + `"}`)
+		})
+		cfg := lifelike()
+		r := w.replica(cfg)
+		w.stored("WX_PROFILES", n)
+		w.settled(cfg.Durable)
+		time.Sleep(longAfter)
+		viewer := w.viewer(kv)
+		w.replay(viewer, "replay-1", 1, n, job.Spec{Types: []string{"SCAN"}, Rate: 400})
+		w.stored("WX_PROFILES", n+n/4)
+		r.kill()
+		w.replica(cfg)
+		j := w.becomes(viewer, "replay-1", job.Done)
+		p := j.Progress
+		if want := (job.Progress{Total: n, Done: n, Records: n / 2, Skipped: n / 2, Calls: p.Calls, Active: p.Active}); p != want || j.TakenOver != 1 {
+			t.Errorf("taken over %d times: %+v, want %+v", j.TakenOver, p, want)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 }

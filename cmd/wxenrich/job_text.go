@@ -28,11 +28,17 @@ func sizeText(j *job.Job) string {
 // resultText is what a job has done.
 func resultText(j *job.Job) string {
 	p := j.Progress
-	atLeast := ""
-	if p.Uncounted() > 0 && j.Range.To > 0 {
+	about, atLeast := "", ""
+	switch {
+	case p.Uncounted() > 0 && j.Range.To > 0:
+		about = "at least "
+	case j.TakenOver > 0 && j.State != job.Done:
+		about = "about " // what the one before had in hand may be counted twice, until the end
+	}
+	if j.TakenOver > 0 || about != "" {
 		atLeast = "at least "
 	}
-	parts := []string{atLeast + grouped(uint64(p.Records)) + " records"}
+	parts := []string{about + grouped(uint64(p.Records)) + " records"}
 	if j.Spec.SinceCrawl != "" && j.Crawl != nil {
 		parts = append(parts, fmt.Sprintf("%s came, %s left", grouped(uint64(j.Crawl.Joined)), grouped(uint64(j.Crawl.Left))))
 	}
@@ -44,8 +50,8 @@ func resultText(j *job.Job) string {
 			parts = append(parts, grouped(uint64(c.n))+" "+c.what)
 		}
 	}
-	if atLeast != "" {
-		parts = append(parts, grouped(uint64(p.Uncounted()))+" answered by a replica that died before it counted them")
+	if about == "at least " {
+		parts = append(parts, grouped(uint64(p.Uncounted()))+" gone, or answered by a replica that died before it counted them")
 	}
 	return strings.Join(append(parts, atLeast+grouped(uint64(p.Calls))+" API calls", age(new(p.Active.Seconds()))), ", ")
 }

@@ -43,11 +43,19 @@ func TestJobInTheWay(t *testing.T) {
 func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
 	t.Parallel()
 	j := job.Job{Range: job.Range{From: 1, To: 629}, Progress: job.Progress{Total: 629, Done: 629, Records: 519, Dead: 10, Calls: 6}}
-	if got := resultText(&j); !strings.Contains(got, "at least 519 records") || !strings.Contains(got, "100 answered by a replica that died") || !strings.Contains(got, "at least 6 API calls") {
+	if got := resultText(&j); !strings.Contains(got, "at least 519 records") || !strings.Contains(got, "100 gone, or answered by a replica that died") || !strings.Contains(got, "at least 6 API calls") {
 		t.Error(got)
 	}
 	j.Progress.Records = 619
 	if got := resultText(&j); strings.Contains(got, "at least") || strings.Contains(got, "died") {
+		t.Error(got)
+	}
+	j.TakenOver, j.State = 1, job.Running
+	if got := resultText(&j); !strings.HasPrefix(got, "about 619 records") {
+		t.Error(got)
+	}
+	j.State = job.Done
+	if got := resultText(&j); !strings.HasPrefix(got, "619 records") || !strings.Contains(got, "at least 6 API calls") {
 		t.Error(got)
 	}
 }

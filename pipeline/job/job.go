@@ -58,6 +58,12 @@ type Job struct {
 	Progress Progress `json:"progress"`
 	Crawl    *Crawl   `json:"crawl,omitempty"` // of a backfill
 
+	// Behind is where the streams of answers ended when the job was begun, by their
+	// names: its answers have higher sequences. TakenOver is how often it was taken
+	// over from a replica that had died, or had fallen silent.
+	Behind    map[string]uint64 `json:"behind,omitempty"`
+	TakenOver int               `json:"taken_over,omitempty"`
+
 	State   State     `json:"state"`
 	Note    string    `json:"note,omitempty"`   // why it waits, or has failed
 	Holder  string    `json:"holder,omitempty"` // the replica that does it
@@ -125,8 +131,9 @@ func (s Spec) Equal(o Spec) bool {
 }
 
 // Progress is how far a job is. A replica that dies takes what it has counted in
-// its last seconds with it: Done follows the messages, and is mended by whoever
-// goes on; the other counts may stay a little low, as Uncounted says.
+// its last seconds with it. Whoever goes on counts what the streams hold, and
+// once more at the end: then all but Calls is exact, unless the streams forget,
+// as Uncounted says.
 type Progress struct {
 	Total   int64         `json:"total"`             // messages in the range
 	Done    int64         `json:"done"`              // of those, behind us
@@ -139,8 +146,8 @@ type Progress struct {
 }
 
 // Uncounted is how many messages are behind us of which nobody says what became
-// of them: the counts of whoever answered them died with it. The other counts are
-// then the least that there can be.
+// of them: they were gone before they were read, or the counts of whoever answered
+// them died with it. The other counts are then the least that there can be.
 func (p Progress) Uncounted() int64 { return max(0, p.Done-p.Records-p.Dead-p.Skipped-p.Repeats) }
 
 // Plus is p with what came since.
@@ -172,6 +179,9 @@ var (
 func (j *Job) Claim(replica string, now time.Time) error {
 	if !j.Waiting() {
 		return fmt.Errorf("job %s is %s", j.ID, j.State)
+	}
+	if j.Holder != "" {
+		j.TakenOver++
 	}
 	j.State, j.Holder, j.Note = Running, replica, ""
 	if j.Started.IsZero() {

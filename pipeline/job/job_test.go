@@ -33,7 +33,7 @@ func TestLife(t *testing.T) {
 	if err := j.Finish("b", noon, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := job.Job{ID: "r1", State: job.Done, Started: noon, Ended: noon, Progress: job.Progress{Total: 10, Done: 10}}
+	want := job.Job{ID: "r1", State: job.Done, TakenOver: 1, Started: noon, Ended: noon, Progress: job.Progress{Total: 10, Done: 10}}
 	if diff := cmp.Diff(want, j); diff != "" {
 		t.Error(diff)
 	}

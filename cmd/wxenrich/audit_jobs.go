@@ -13,31 +13,32 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
-// addBackfills adds the events of the accounts' backfills, which jobs answer:
-// when a job is done, every event of its has an answer. The jobs are read
-// before the streams, so that what is done has its answers there.
-func (a *app) addBackfills(ctx context.Context, js jetstream.JetStream, cfg *config.Config, s *audit.Scope) error {
+// boardToLookAt is the state bucket for a command that can do without; nil where
+// there is none.
+func (a *app) boardToLookAt(ctx context.Context, js jetstream.JetStream, cfg *config.Config) (*pipeline.Board, error) {
 	if cfg.State.Bucket == "" {
-		return nil
+		return nil, nil
 	}
 	log, err := a.logger(cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	board, err := openBoard(ctx, js, cfg, log)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
-	}
-	defer board.Close()
+	return board, err
+}
+
+// addBackfills adds the events of the accounts' backfills, which jobs answer:
+// when a job is done, every event of its has an answer. The jobs are read
+// before the streams, so that what is done has its answers there.
+func addBackfills(board *pipeline.Board, s *audit.Scope) {
 	for _, live := range s.Lanes {
 		if l, ok := backfillLane(board, live); ok {
 			s.Lanes = append(s.Lanes, l)
 		}
 	}
-	return nil
 }
 
 // backfillLane is the events of an account's backfills; false if it has none.

@@ -124,7 +124,8 @@ func TestAuditHolds(t *testing.T) {
 	golden(t, "audit_holds.txt", r.out)
 	w.run(t, "", "audit", "--from-seq", "2", "--to-seq", "3").want(t, 0, "2 events = 1 records + 1 dead letters: the law holds\n", "")
 	w.run(t, "", "audit", "--since", "1h", "--until", "1m").want(t, 3, "", "wxenrich: there is no event in the range\n")
-	w.run(t, "", "audit", "--appid", "wxstranger").want(t, 3, "", "no event in the range, and account wxstranger is not configured\nhint: the configuration has "+testAppID)
+	w.run(t, "", "audit", "--appid", "wxstranger").want(t, exitUsage, "", "account wxstranger is not configured, and no replica has left a trace of it\nhint: the configuration has "+testAppID)
+	w.run(t, "", "audit", "--appid", testAppID[:len(testAppID)-1]).want(t, exitUsage, "", "did you mean "+testAppID+"?")
 }
 
 func TestAuditNamesWhatIsWrong(t *testing.T) {

@@ -68,7 +68,7 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 	}
 	asked := fmt.Sprintf("seqs=%s reasons=%s codes=%v since=%s until=%s all=%t", strings.Join(args, ","), strings.Join(f.reasons, ","), f.codes, f.since, f.until, f.all)
 	return a.withJobs(ctx, f.nats, "dead redrive", func(o *office) error {
-		account, err := oneAccount(o.cfg, f.appid)
+		account, err := o.account(ctx, f.appid)
 		if err != nil {
 			return err
 		}

@@ -81,9 +81,12 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 	defer nc.Close()
 	scope := audit.Scope{Lanes: q.Lanes}
 	q.Lanes = nil
-	if err := a.addBackfills(ctx, js, cfg, &scope); err != nil {
+	board, err := a.boardToLookAt(ctx, js, cfg)
+	if err != nil {
 		return nc.Explain(err)
 	}
+	defer board.Close()
+	addBackfills(board, &scope)
 	for _, l := range scope.Lanes {
 		for _, o := range cfg.Outputs {
 			l.Output, l.OutputSubject = expandAppID(o.Stream, l.AppID), subjectFilter(o.Subject, "{appid}", l.AppID)

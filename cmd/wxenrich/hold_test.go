@@ -59,6 +59,8 @@ func TestHoldAndResume(t *testing.T) {
 	w.environ = []string{"WXENRICH_NATS_URL=" + w.nats.URL()} // without any account
 	w.run(t, "", "hold", "--appid", testAppID).want(t, 0, "is on hold", "")
 	w.run(t, "", "hold", "--appid", "other").want(t, exitUsage, "", "no replica has left a trace of it")
+	w.run(t, "", "replay", "--appid", "other", "--since", "1h", "--dry-run").want(t, exitUsage, "", "no replica has left a trace of it")
+	w.run(t, "", "dead", "redrive", "--appid", "other", "--all").want(t, exitUsage, "", "no replica has left a trace of it")
 	w.environ = elsewhere
 	for _, b := range service {
 		if code := b.end(); code != 0 {

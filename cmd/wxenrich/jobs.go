@@ -95,15 +95,15 @@ func (a *app) listJobs(jobs []job.Job, asJSON bool) error {
 		}
 		rows = append(rows, []string{
 			j.ID, j.AppID, string(j.State), done, grouped(uint64(p.Done)), grouped(uint64(p.Total)), grouped(uint64(p.Calls)),
-			age(new(time.Since(j.Created).Seconds())), j.By, j.Note,
+			age(new(time.Since(j.Created).Seconds())), cmp.Or(rateText(&j.Spec), unknownCell), cmp.Or(onlyText(&j.Spec), unknownCell), j.By, j.Note,
 		})
 	}
 	if len(rows) == 0 {
 		fmt.Fprintln(a.err, "there are none")
 		return nil
 	}
-	return term.Of(a.out, a.getenv).Table([]string{"job", "account", "state", "done", "messages", "of", "calls", "age", "by", "note"}, rows,
-		"by", "calls", "of", "messages", "account", "age")
+	return term.Of(a.out, a.getenv).Table([]string{"job", "account", "state", "done", "messages", "of", "calls", "age", "rate", "only", "by", "note"}, rows,
+		"by", "only", "calls", "rate", "of", "messages", "account", "age")
 }
 
 // newJobCommand is a command about one job.
@@ -158,9 +158,13 @@ func (a *app) showJob(j *job.Job, why string) error {
 		{"state", string(j.State)},
 		{"why", why},
 		{"replica", replicaText(j)},
+		{"taken over", takenOverText(j)},
 		{"range", rangeText(j)},
 		{"subjects", strings.Join(j.Range.Subjects, " ")},
-		{"asked for", j.Spec.Asked},
+		{"asked for", askedText(&j.Spec)},
+		{"only", onlyText(&j.Spec)},
+		{"rate", rateText(&j.Spec)},
+		{"answers", makesText(&j.Spec)},
 		{"done", doneText(j, 0)},
 		{"so far", resultText(j)},
 		{"asked by", j.By},
@@ -176,6 +180,17 @@ func replicaText(j *job.Job) string {
 		return "none yet"
 	}
 	return j.Holder
+}
+
+// takenOverText is how often replicas that did a job have died; empty if none.
+func takenOverText(j *job.Job) string {
+	switch j.TakenOver {
+	case 0:
+		return ""
+	case 1:
+		return "once, from a replica that fell silent"
+	}
+	return fmt.Sprintf("%d times, from replicas that fell silent", j.TakenOver)
 }
 
 // rangeText is what a job reads; empty while that is not known.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/suggest"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
@@ -60,18 +61,28 @@ func (o *office) account(ctx context.Context, appid string) (*config.Account, er
 	if err != nil {
 		return nil, err
 	}
-	if _, configured := o.cfg.ByAppID(account.AppID); configured || o.board.Knows(account.AppID) {
-		return account, nil
+	return account, checkServed(ctx, o.js, o.board, o.cfg, account)
+}
+
+// checkServed refuses an account that is neither configured nor one that the replicas
+// have left something of.
+func checkServed(ctx context.Context, js jetstream.JetStream, board *pipeline.Board, cfg *config.Config, account *config.Account) error {
+	if _, configured := cfg.ByAppID(account.AppID); configured || board.Knows(account.AppID) {
+		return nil
 	}
 	in := account.Resolve()
-	if _, err := o.js.Consumer(ctx, in.Stream, in.Durable); err == nil {
-		return account, nil
+	if _, err := js.Consumer(ctx, in.Stream, in.Durable); err == nil {
+		return nil
 	}
-	e := usage("account %s is not configured, and no replica has left a trace of it", appid)
-	if known := o.cfg.AppIDs(); len(known) > 0 {
-		e = e.hint("the configuration has %s", strings.Join(known, ", "))
+	e := usage("account %s is not configured, and no replica has left a trace of it", account.AppID)
+	all := cfg.AppIDs()
+	if meant := suggest.Nearest(account.AppID, all); meant != "" {
+		return e.hint("did you mean %s?", meant)
 	}
-	return nil, e
+	if len(all) > 0 {
+		e = e.hint("the configuration has %s", strings.Join(all, ", "))
+	}
+	return e
 }
 
 // jobOf finds a job by its id, of a kind if it is not empty.

@@ -92,7 +92,7 @@ Exit code 3 when there is no event in the range, or none that is asked for.`,
 
 func (f *replayFlags) run(ctx context.Context, a *app) error {
 	return a.withJobs(ctx, f.nats, "replay", func(o *office) error {
-		account, err := oneAccount(o.cfg, f.appid)
+		account, err := o.account(ctx, f.appid)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 	j.Range.Subjects = subjects
 	total, err := pipeline.CountRange(ctx, o.js, j.Range)
 	if err == nil && total == 0 {
-		return j, strange(o.cfg, f.appid, nothing("there is no event in the range"))
+		return j, nothing("there is no event in the range")
 	}
 	j.Progress.Total = int64(total)
 	return j, err

@@ -198,6 +198,7 @@ func TestReplayIsPausedAndGoesOn(t *testing.T) {
 	list := w.run(t, "", "jobs", "list")
 	list.want(t, 0, "replay-", "")
 	id := regexp.MustCompile(`replay-[0-9]{6}-[a-z0-9]{5}`).FindString(list.out)
+	w.run(t, "", "jobs", "show", id).want(t, 0, "rate       5/s\n", "")
 	w.run(t, "", "jobs", "pause", id, "--json").want(t, 0, `"state":"paused"`, "")
 	w.run(t, "", "jobs", "cancel", id).want(t, 0, "is cancelled", "")
 	service.out.waitFor("the job is ") // whatever it was when it let go

@@ -96,13 +96,13 @@ func (l *loop) closes(now, since time.Time) bool {
 // else may have taken it, or when it gets too long: most of what comes may be
 // for people whose answers are known.
 func (l *loop) closesAt(now, since time.Time) time.Time {
+	if l.rate.Gap() > 0 { // who bounds a job would rather see it move than save calls
+		return since.Add(l.cfg.WindowMax)
+	}
 	if l.backlog || l.task != nil {
 		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)
 		if l.calls > 0 && l.hand.n >= l.cfg.inHand() {
 			quiet = long // we have all that we may have, and shall have more when a call ends
-		}
-		if gap := l.rate.Gap(); gap > 0 {
-			quiet, long = quiet.Add(2*gap), long.Add(time.Duration(l.fit())*gap)
 		}
 		if quiet.Before(long) {
 			return quiet

@@ -118,8 +118,11 @@ func (l *Lane) findPlaces(ctx context.Context) (*whereabouts, error) {
 }
 
 // answersOf is the subject of all answers of an account.
-func answersOf(t events.Template, appid string) string {
-	tokens := strings.Split(strings.ReplaceAll(t.String(), "{appid}", appid), ".")
+func answersOf(t events.Template, appid string) string { return answersAt(t.String(), appid) }
+
+// answersAt is the same of a template's text, with a wildcard for what varies.
+func answersAt(template, appid string) string {
+	tokens := strings.Split(strings.ReplaceAll(template, "{appid}", appid), ".")
 	for i, token := range tokens {
 		if strings.Contains(token, "{") {
 			tokens[i] = "*"

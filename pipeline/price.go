@@ -13,15 +13,21 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
 
-// A Price is what a replay would take, as far as its events tell: refused
-// openids and faults of WeChat come on top.
+// A Price is what a replay would take, as far as its events and the dead letters
+// tell: faults of WeChat come on top.
 type Price struct {
 	Messages int64 // in the range
 	Skipped  int64 // of those, left out by the job's filters
 	Free     int64 // answered without a call: dead letters at once, and unsubscribes
 	OpenIDs  int64 // different people to look up
 	LookUps  int64 // of openids; more than OpenIDs where memory does not hold all answers
-	Calls    int64 // API calls
+	Calls    int64 // API calls, if nobody is refused
+
+	Refused  int64   // of OpenIDs, those of whom there is a dead letter since WeChat has refused them
+	New      int64   // of LookUps, those for events that nobody has answered yet
+	Share    float64 // of the account's people who were refused, which is taken for that of New
+	Expected int64   // API calls, if those are refused again, and so many of New
+	Asked    int64   // openids in these calls, each as often as it is asked for
 
 	BatchSize int // openids in a call
 }
@@ -33,19 +39,28 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 	dec := events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload}
 	keep := keepOnly(j.Spec)
 	p := Price{BatchSize: cfg.BatchSize}
-	people := make(map[uint64]struct{})
-	held := cfg.BatchSize // whoever waits for a call is not asked for again either
-	if memory > 0 {
-		held *= cfg.Concurrency // nor who is being looked up, if the answer is kept
-	}
-	answers := newForgetful(int(memory/typicalAnswer) + held)
-	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	if j.Spec.Records {
 		p.Messages = j.Progress.Total
 		return p, nil
 	}
-	err := scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
+	past, err := readPast(ctx, js, cfg, &dec)
+	if err != nil {
+		return p, err
+	}
+	p.Share = past.share
+	people := make(map[uint64]bool) // whether they are refused
+	held := cfg.BatchSize           // whoever waits for a call is not asked for again either
+	if memory > 0 {
+		held *= cfg.Concurrency // nor who is being looked up, if the answer is kept
+	}
+	answers, refusals := newForgetful(int(memory/typicalAnswer)+held), newForgetful(2*refusedMax)
+	best, likely := NewRehearsal(cfg, j.Spec.Rate), NewRehearsal(cfg, j.Spec.Rate)
+	owed := 0.0 // of the new ones, how many are refused by now
+	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
+	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		p.Messages++
+		best.Event()
+		likely.Event()
 		e, err := dec.Decode(events.Message{
 			Source: events.Source{Stream: meta.Stream, Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject()},
 			Header: m.Headers(), Data: m.Data(),
@@ -53,22 +68,48 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 		switch {
 		case keep != nil && !keep(&e):
 			p.Skipped++
+			return true
 		case err != nil || strings.EqualFold(e.Type, "unsubscribe"):
 			p.Free++
-		default:
-			if e.Lang == "" {
-				e.Lang = cfg.Lang
+			return true
+		}
+		if e.Lang == "" {
+			e.Lang = cfg.Lang
+		}
+		who := maphash.Comparable(seed, key{e.OpenID, e.Lang})
+		refused, met := people[who]
+		if !met {
+			refused = past.refused.has(e.OpenID)
+			fresh := !past.answered(meta, m.Subject())
+			if fresh {
+				owed += past.share
 			}
-			who := maphash.Comparable(seed, key{e.OpenID, e.Lang})
-			people[who] = struct{}{}
-			if !answers.knows(who) {
-				p.LookUps++
+			switch {
+			case refused:
+				p.Refused++
+				owed = max(0, owed-1)
+			case fresh:
+				p.New++
+				if refused = owed >= 1; refused {
+					owed--
+				}
 			}
+			people[who] = refused
+		}
+		known := answers
+		if refused {
+			known = refusals
+		}
+		if !known.knows(who) {
+			p.LookUps++
+			best.LookUp(false)
+			likely.LookUp(refused)
 		}
 		return true
 	})
 	p.OpenIDs = int64(len(people))
-	p.Calls = (p.LookUps + int64(cfg.BatchSize) - 1) / int64(max(1, cfg.BatchSize))
+	p.Calls, _ = best.End()
+	p.Expected, p.Asked = likely.End()
 	return p, err
 }
 
@@ -116,7 +157,7 @@ func (p Price) Takes(cfg Config, rate float64) time.Duration {
 		rate = typicalRate
 	}
 	settle := time.Duration(float64(p.Messages-p.Skipped) / rate * float64(time.Second))
-	return max(settle, time.Duration(p.Calls)*typicalCall/time.Duration(max(1, cfg.Concurrency-1)))
+	return max(settle, time.Duration(p.Expected)*typicalCall/time.Duration(max(1, cfg.Concurrency-1)))
 }
 
 // Days is on how many days the work spends quota, at most a share of each; q is
@@ -132,7 +173,7 @@ func (p Price) Days(cfg Config, q Quota) int64 {
 // Cost is what the work takes from the quota, in its unit.
 func (p Price) Cost(q Quota) int64 {
 	if q.Unit == "call" {
-		return p.Calls
+		return p.Expected
 	}
-	return p.LookUps
+	return p.Asked
 }

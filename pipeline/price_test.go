@@ -58,3 +58,84 @@ func TestPriceOfAReplay(t *testing.T) {
 		})
 	}
 }
+
+// TestPriceOfRefusedPeople replays a range in which many are refused, and of whom
+// it is known, since they were before; and a part that nobody has answered yet,
+// where as many are.
+func TestPriceOfRefusedPeople(t *testing.T) {
+	for name, every := range map[string]int{"one in 200": 200, "one in 50": 50, "one in 10": 10} {
+		if scale > 1 && every != 50 {
+			continue // the race detector needs one
+		}
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 6_000
+				kv := w.bucket()
+				person := func(i int) []byte {
+					if i%every == every/2 {
+						return []byte(w.acc.BadOpenID(i % 1500))
+					}
+					return w.openid(i)
+				}
+				w.publish(n, person)
+				cfg := lifelike()
+				w.start(cfg, w.board(kv))
+				w.answers(n)
+				w.settled(cfg.Durable)
+				time.Sleep(time.Hour)
+				viewer := w.viewer(kv)
+				w.replay(viewer, "replay-1", 1, n, job.Spec{})
+				j, err := viewer.Job("replay-1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				calls := w.asked()
+				w.becomes(viewer, "replay-1", job.Done)
+				took := w.asked() - calls
+				t.Logf("%+v, took %d", price, took)
+				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 {
+					t.Errorf("priced at %d calls, took %d", price.Expected, took)
+				}
+				if price.Calls > n/100+1 || price.New != 0 || price.Refused == 0 {
+					t.Errorf("%+v", price)
+				}
+				if every != 50 {
+					return
+				}
+				const more = 3_000 // of which nobody knows anything but the share
+				for i := range more {
+					body := w.openid(n + i)
+					if i%every == 7 {
+						body = []byte(w.acc.BadOpenID(10_000 + i))
+					}
+					if _, err := w.js.PublishAsync("wx.events."+appid+".SCAN", body); err != nil {
+						t.Fatal(err)
+					}
+				}
+				<-w.js.PublishAsyncComplete()
+				j = job.Job{
+					ID: "replay-2", AppID: appid, Kind: job.Replay, Lane: cfg.Durable, State: job.Pending, Created: time.Now(),
+					Range:    job.Range{Stream: j.Range.Stream, Born: j.Range.Born, Subjects: []string{"wx.events." + appid + ".SCAN"}, From: n + 1, To: n + more},
+					Progress: job.Progress{Total: more},
+				}
+				if price, err = pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := viewer.AddJob(w.Context(), j); err != nil {
+					t.Fatal(err)
+				}
+				calls = w.asked()
+				w.becomes(viewer, "replay-2", job.Done)
+				took = w.asked() - calls
+				t.Logf("%+v, took %d", price, took)
+				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 || price.New != more || price.Refused != 0 {
+					t.Errorf("priced at %d calls, took %d: %+v", price.Expected, took, price)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+		})
+	}
+}

@@ -124,7 +124,7 @@ func TestRedriveByReason(t *testing.T) {
 				j := w.becomes(viewer, "redrive-1", job.Done)
 				p := j.Progress
 				t.Logf("%+v, %d calls", p, w.asked())
-				if want := (job.Progress{Total: n, Done: n, Records: mended, Skipped: n - mended, Calls: p.Calls, Active: p.Active}); p != want || j.TakenOver == 0 {
+				if want := (job.Progress{Total: n, Done: n, Records: mended, Skipped: n - mended, Calls: p.Calls, Active: p.Active}); p != want || scale == 1 && j.TakenOver == 0 {
 					t.Errorf("taken over %d times: %+v, want %+v", j.TakenOver, p, want)
 				}
 				for seq, x := range w.everything() {

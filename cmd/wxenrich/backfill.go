@@ -144,7 +144,14 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 		return err
 	}
 	n := j.Crawl.Followers
-	p := pipeline.Price{Messages: n, OpenIDs: n, LookUps: n, BatchSize: lane.BatchSize, Calls: (n + int64(lane.BatchSize) - 1) / int64(lane.BatchSize)}
+	p := pipeline.Price{Messages: n, OpenIDs: n, LookUps: n, BatchSize: lane.BatchSize}
+	calls := pipeline.NewRehearsal(lane, j.Spec.Rate)
+	for range n {
+		calls.Event()
+		calls.LookUp(false) // WeChat has named them itself
+	}
+	p.Calls, p.Asked = calls.End()
+	p.Expected = p.Calls
 	pages := (n+9_999)/10_000 + 1
 	q, known := o.board.Quota(lane, time.Now())
 	if !known {

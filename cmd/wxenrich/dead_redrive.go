@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/dead"
 	"github.com/wxenrich/wxenrich/pipeline/job"
@@ -136,7 +137,8 @@ type redriveFound struct {
 	Again   uint64       `json:"again"`           // to be tried again
 	Dying   uint64       `json:"dying,omitempty"` // of these, those that would die again without a call
 	OpenIDs int          `json:"openids"`
-	Calls   int          `json:"calls"`
+	Calls   int64        `json:"calls"`                  // if nobody is refused
+	Worst   int64        `json:"calls_if_refused_again"` // if those are who were
 	Groups  []dead.Group `json:"groups"`
 
 	first, last *dead.Letter
@@ -146,10 +148,17 @@ type redriveFound struct {
 // look reads the letters as a redrive would, and asks nobody.
 func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.Account) (*redriveFound, error) {
 	out := &redriveFound{AppID: account.AppID}
+	lane, err := laneConfig(m.cfg, account)
+	if err != nil {
+		return nil, err
+	}
+	best, worst := pipeline.NewRehearsal(lane, f.rate), pipeline.NewRehearsal(lane, f.rate)
 	groups, people := dead.Groups{}, map[string]struct{}{}
 	decoder := m.decoder(account.AppID)
-	_, err := m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
+	_, err = m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
 		out.Letters++
+		best.Event()
+		worst.Event()
 		if !l.Redrivable(f.maxHops) {
 			out.Left++
 			return true
@@ -161,7 +170,11 @@ func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.
 		case err != nil:
 			out.Dying++
 		case !strings.EqualFold(e.Type, "unsubscribe"):
-			people[e.OpenID] = struct{}{}
+			if _, met := people[e.OpenID]; !met {
+				people[e.OpenID] = struct{}{}
+				best.LookUp(false)
+				worst.LookUp(l.Reason == events.Rejected)
+			}
 		}
 		kept := *l
 		kept.Message.Data, kept.Message.Header = nil, nil
@@ -180,7 +193,8 @@ func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.
 		return nil, m.none()
 	}
 	out.OpenIDs, out.Groups = len(people), groups.List()
-	out.Calls = (len(people) + account.Batch.Size - 1) / account.Batch.Size
+	out.Calls, _ = best.End()
+	out.Worst, _ = worst.End()
 	return out, nil
 }
 
@@ -200,8 +214,18 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 		{"left as they are", orNothing(int64(r.Left))},
 		{"die again at once", orNothing(int64(r.Dying))},
 		{"openids", orNothing(int64(r.OpenIDs))},
-		{"API calls", callsText(int64(r.Calls), 0)},
+		{"API calls", callsAgainText(r.Calls, r.Worst)},
 	})
+}
+
+// callsAgainText is how many calls a redrive takes if nobody is refused any more,
+// and if those are who were.
+func callsAgainText(n, worst int64) string {
+	text := callsText(n, n, 0)
+	if worst != n {
+		text += "; about " + grouped(uint64(worst)) + " if all are again who were"
+	}
+	return text
 }
 
 // job is what the replicas are to do.

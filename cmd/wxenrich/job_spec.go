@@ -12,7 +12,7 @@ import (
 // askedText is the range as it was asked for, without what was not said.
 func askedText(s *job.Spec) string {
 	var said []string
-	for _, word := range strings.Fields(s.Asked) {
+	for word := range strings.FieldsSeq(s.Asked) {
 		switch _, value, _ := strings.Cut(word, "="); value {
 		case "", "0", "[]", "false":
 		default:

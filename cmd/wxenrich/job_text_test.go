@@ -63,8 +63,17 @@ func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
 func TestPriceIsABound(t *testing.T) {
 	t.Parallel()
 	for age, want := range map[time.Duration]string{0: "7, if", time.Hour: "at most 7, if"} {
-		if got := callsText(7, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
+		if got := callsText(7, 7, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
 			t.Errorf("--max-age %s: %s", age, got)
 		}
+	}
+	if got := callsText(7, 61, 0); got != "about 61, if none fails; 7 if no openid is refused" {
+		t.Error(got)
+	}
+	if got := callsText(7, 61, time.Hour); !strings.HasPrefix(got, "at most about 61") {
+		t.Error(got)
+	}
+	if got := callsAgainText(7, 61); !strings.Contains(got, "no openid is refused; about 61 if all are again who were") {
+		t.Error(got)
 	}
 }

@@ -22,8 +22,12 @@ type priceJSON struct {
 	Free     int64   `json:"without_a_call"`
 	OpenIDs  int64   `json:"openids"`
 	LookUps  int64   `json:"look_ups"`
-	Calls    int64   `json:"calls"`
-	Cost     int64   `json:"quota_cost"`
+	Calls    int64   `json:"calls"` // if nobody is refused
+	Refused  int64   `json:"refused_before"`
+	New      int64   `json:"never_answered"`
+	Share    float64 `json:"refused_share"`  // of the account's people, and so of those never answered
+	Expected int64   `json:"expected_calls"` // if they are refused again
+	Cost     int64   `json:"quota_cost"`     // of these
 	Unit     string  `json:"quota_unit"`
 	Limit    int64   `json:"quota_limit,omitempty"` // of today, if anybody has said it
 	Days     int64   `json:"days,omitempty"`
@@ -53,7 +57,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
-			Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
+			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
 		}); err != nil {
 			return err
 		}
@@ -65,7 +69,9 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"left out", orNothing(p.Skipped)},
 		{"without a call", orNothing(p.Free)},
 		{"openids", orNothing(p.OpenIDs)},
-		{"API calls", callsText(p.Calls, j.Spec.MaxAge)},
+		{"refused before", refusedText(p)},
+		{"never answered", newText(p)},
+		{"API calls", callsText(p.Calls, p.Expected, j.Spec.MaxAge)},
 		{"quota", quotaText(lane, p, q)},
 		{"time", takesText(takes)},
 	}
@@ -93,14 +99,33 @@ func orNothing(n int64) string {
 	return grouped(uint64(n))
 }
 
-// callsText is how many calls something takes, if answers that the service has
-// looked up so short a time ago serve too: the price knows of none of these. Nor
-// does it know who will be refused, at some calls for each.
-func callsText(n int64, maxAge time.Duration) string {
+// refusedText is how many of the openids WeChat has refused already.
+func refusedText(p pipeline.Price) string {
+	if p.Refused == 0 {
+		return ""
+	}
+	return grouped(uint64(p.Refused)) + " of these, by their dead letters"
+}
+
+// newText is of how many openids nobody can know that.
+func newText(p pipeline.Price) string {
+	if p.New == 0 || p.Share == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of these; as many are taken to be refused as of the others, %.2g%%", grouped(uint64(p.New)), 100*p.Share)
+}
+
+// callsText is how many calls something takes if nobody is refused, and if those
+// are who are expected to be; at most so many, if answers that the service has
+// looked up so short a time ago serve too: the price knows of none of these.
+func callsText(n, expected int64, maxAge time.Duration) string {
 	if n == 0 {
 		return "none"
 	}
 	text := grouped(uint64(n)) + ", if none fails and no openid is refused"
+	if expected != n {
+		text = "about " + grouped(uint64(expected)) + ", if none fails; " + grouped(uint64(n)) + " if no openid is refused"
+	}
 	if maxAge > 0 {
 		return "at most " + text
 	}

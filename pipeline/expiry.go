@@ -34,6 +34,28 @@ type waits struct {
 	expires atomic.Int64 // when it leaves the input by age; 0: never, or not known
 	others  atomic.Int64 // how many are not acknowledged and not in our hands
 	paused  atomic.Int64 // until when the durable delivers none, in unix nanoseconds; 0: it does
+	refusal atomic.Pointer[refusal]
+}
+
+// refusal is why and when the server ended a pull as soon as it had begun.
+type refusal struct {
+	why error
+	at  time.Time
+}
+
+func (w *waits) refuse(why error, now time.Time) {
+	if why != nil {
+		w.refusal.Store(&refusal{why, now})
+	}
+}
+
+// refused is why the server takes no pull; nil if it does, or the latest attempt
+// lies so far back that another must have gone well.
+func (w *waits) refused(now time.Time) error {
+	if r := w.refusal.Load(); r != nil && now.Sub(r.at) < rebindPause+requestTimeout {
+		return r.why
+	}
+	return nil
 }
 
 // Lag is how many of the account's events are not acknowledged: those behind the

@@ -3,9 +3,11 @@ package pipeline_test
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -160,5 +162,36 @@ func TestPausedLaneIsNotReady(t *testing.T) {
 		if s := next.State(); s.Phase != pipeline.Paused {
 			t.Errorf("%+v of a lane that begins during a pause", s)
 		}
+	})
+}
+
+// A durable whose settings refuse the lane's pulls answers nothing, and the lane
+// says so instead of being ready between its attempts.
+func TestRefusedPullIsNotReady(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		cfg := lifelike()
+		set := jetstream.ConsumerConfig{Durable: cfg.Durable, AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: cfg.Subjects,
+			MaxAckPending: 4000, MaxDeliver: -1, AckWait: 30 * time.Second, MaxRequestBatch: 1}
+		if _, err := w.js.CreateConsumer(w.Context(), "WX_EVENTS", set); err != nil {
+			t.Fatal(err)
+		}
+		lane := w.start(cfg)
+		time.Sleep(5 * time.Second)
+		for range 60 {
+			time.Sleep(time.Second)
+			if s := lane.State(); s.Ready() || s.Phase != pipeline.Connecting || !strings.Contains(s.Reason, "MaxRequestBatch") || s.Hint == "" {
+				t.Fatalf("%+v", s)
+			}
+		}
+		set.MaxRequestBatch = 0
+		if _, err := w.js.UpdateConsumer(w.Context(), "WX_EVENTS", set); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if s := lane.State(); !s.Ready() || s.Reason != "" {
+			t.Errorf("%+v after it was mended", s)
+		}
+		w.publish(1, w.openid)
+		w.answers(1)
 	})
 }

@@ -45,6 +45,7 @@ func (l *loop) pour(chunk []*delivery, ok bool) {
 			l.consumer = nil // it ended by itself: see whether the durable is still there
 			if now := time.Now(); now.Sub(l.tap.opened) < time.Second {
 				l.rebindAt = now.Add(rebindPause) // it did so at once
+				l.waits.refuse(l.tap.failed, now)
 			}
 		}
 		l.tap = nil

@@ -134,10 +134,15 @@ func (l *Lane) AppID() string { return l.cfg.AppID }
 // State is what the lane is doing now. It is safe for concurrent use.
 func (l *Lane) State() State {
 	s := l.state.get()
-	switch until, paused := l.pausedUntil(); {
+	until, paused := l.pausedUntil()
+	refused := l.waits.refused(time.Now())
+	switch {
 	case s.Phase != Running:
 	case !l.js.Conn().IsConnected():
 		s.Phase, s.Reason = Connecting, "the connection to NATS is lost"
+	case refused != nil:
+		s.Phase, s.Reason = Connecting, "the server takes no pull of durable "+l.cfg.Durable+" of stream "+l.cfg.Stream+": "+refused.Error()
+		s.Hint = "\"wxenrich doctor\" says what of its settings is in the way"
 	case paused:
 		s.Phase, s.Until = Paused, until
 		s.Reason, s.Hint = "somebody has paused durable "+l.cfg.Durable+" of stream "+l.cfg.Stream, plan.Resume(l.cfg.Stream, l.cfg.Durable)

@@ -20,7 +20,8 @@ type tap struct {
 	out     chan []*delivery // what came together, up to tapChunk
 	closing chan struct{}
 	opened  time.Time
-	closed  bool // belongs to the loop
+	closed  bool  // belongs to the loop
+	failed  error // why it has ended by itself; to be read when out is closed
 }
 
 // open begins to pull.
@@ -101,6 +102,7 @@ func (r *reader) run() {
 	case errBack:
 		r.lane.log.Warn("the durable was set back; what it delivers again is looked for among the answers first")
 	default:
+		r.failed = err
 		r.lane.log.Warn("the pull ended", slog.Any("error", err))
 	}
 }

@@ -54,10 +54,7 @@ func durablesConf(cfg *config.Config, readers []string) string {
 		}
 	}
 	theirs = unique(theirs)
-	by := "wxenrich config durables"
-	for _, name := range readers {
-		by += " --reader " + name
-	}
+	by := strings.Join(append([]string{"wxenrich config durables"}, readers...), " --reader ")
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Written by \"%s\". What moves a durable: to change,\n# delete, or pull from it. accounts.conf denies it to all but the owner.\n", by)
 	list := func(name string, subjects []string) {

@@ -14,15 +14,21 @@ const (
 	chunkSize = 64 << 10
 	// perEntry is what an entry takes in the map.
 	perEntry = 40
+	// bought is how much memory an entry that is asked for earns, in entries of its
+	// own size: what is asked for again is worth keeping for longer.
+	bought = 8
 	// header is what an entry has before its key: its hash, and how long its
 	// key and its value are.
 	header = 8 + 4 + 4
 )
 
 // A Ring maps keys to values, both bytes. When it is full it forgets those that
-// were put longest ago. It is not safe for concurrent use.
+// were put longest ago. It takes a quarter of its bound at most until somebody
+// finds something in it, and grows with each find: entries that nobody comes back
+// for are not worth the memory. It is not safe for concurrent use.
 type Ring struct {
 	max    int // bytes
+	may    int // bytes, of max: what it may take so far
 	used   int // of chunks
 	seed   maphash.Seed
 	places map[uint64]place // by hash: of two keys that share one the later is known
@@ -34,7 +40,7 @@ type place struct{ chunk, offset uint32 }
 
 // New makes a ring that takes up to about so many bytes.
 func New(bytes int) *Ring {
-	return &Ring{max: bytes, seed: maphash.MakeSeed(), places: make(map[uint64]place)}
+	return &Ring{max: bytes, may: bytes / 4, seed: maphash.MakeSeed(), places: make(map[uint64]place)}
 }
 
 // Put keeps a value under a key, in place of an earlier one.
@@ -60,9 +66,9 @@ func (r *Ring) room(n int) *[]byte {
 	if last := len(r.chunks) - 1; last >= 0 && len(r.chunks[last])+n <= cap(r.chunks[last]) {
 		return &r.chunks[last]
 	}
-	size := max(n, min(chunkSize, r.max/2))
+	size := max(n, min(chunkSize, r.max/8))
 	var again []byte
-	for len(r.chunks) > 0 && r.used+len(r.places)*perEntry+size > r.max {
+	for len(r.chunks) > 0 && r.used+len(r.places)*perEntry+size > r.may {
 		if freed := r.forget(); cap(freed) == size {
 			again = freed
 		}
@@ -102,6 +108,7 @@ func (r *Ring) Get(key []byte) []byte {
 	if string(have) != string(key) {
 		return nil
 	}
+	r.may = min(r.max, r.may+bought*(header+len(key)+len(value)+perEntry))
 	return value
 }
 

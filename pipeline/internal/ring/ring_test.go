@@ -46,6 +46,28 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// TestGrows holds a ring to what it may take: a quarter as long as nobody finds
+// anything, all of it for people who come back, and no more than that.
+func TestGrows(t *testing.T) {
+	const most = 1 << 20
+	const about = most / 16 // the map's part is looked at when there is a new chunk only
+	r := New(most)
+	taken := func() int { return r.used + len(r.places)*perEntry }
+	for i := range 20_000 {
+		if r.Put(key(i), value(i, i)); r.Get(key(-i-1)) != nil || taken() > most/4+about {
+			t.Fatalf("%d bytes are taken though nobody found anything, want %d at most", taken(), most/4)
+		}
+	}
+	for i := range 20_000 {
+		if r.Put(key(i), value(i, i)); r.Get(key(i)) == nil || taken() > most+about {
+			t.Fatalf("%d bytes are taken, want %d at most", taken(), most)
+		}
+	}
+	if taken() < most*9/10 {
+		t.Errorf("%d bytes are taken though all were found, want about %d", taken(), most)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	r := New(1000)
 	r.Put(key(1), value(1, 1))

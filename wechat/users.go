@@ -36,7 +36,8 @@ type User struct {
 	QRSceneStr     string
 
 	// Raw is the row as WeChat sent it, repaired where it was not valid JSON:
-	// fields that this type does not know are in it.
+	// fields that this type does not know are in it. It is to be read only: the
+	// strings above are in the same memory.
 	Raw json.RawMessage
 }
 

@@ -192,14 +192,16 @@ func (x *exchange) bearer() *reply {
 	if value == "" {
 		return fail(41001)
 	}
-	known := x.enter(x.srv.tokenOwner(value))
+	code := 40001
+	if x.enter(x.srv.tokenOwner(value)) {
+		code = x.acc.tokens.check(value, x.now)
+	}
+	// What the answer takes comes after that: a token that dies while a call is
+	// under way does not end it.
 	if r := x.faults(); r != nil {
 		return r
 	}
-	if !known {
-		return fail(40001)
-	}
-	if code := x.acc.tokens.check(value, x.now); code != 0 {
+	if code != 0 {
 		return fail(code)
 	}
 	if x.acc.cfg.Unverified {

@@ -46,6 +46,7 @@ an output of its own that is a shadow run, beside the service and unseen by it.`
 		if limit < 0 {
 			return usage("--limit %d: want 1 or more, or 0 for no limit", limit)
 		}
+		a.saveMemory()
 		return a.run(c.Context(), flags, limit)
 	}
 	return c

@@ -12,9 +12,9 @@ const (
 // MostMemory is how much resident memory a replica of a case takes at most, by
 // the formula of the README: it depends on the configuration and on the size of
 // events, and on nothing else. The factor is the garbage collector's, which lets
-// as much again be used before it collects.
+// half as much again be used before it collects.
 func MostMemory(c *Case, recent int64) int64 {
 	inHand := int64(c.Service.BatchSize) * int64(c.Service.Concurrency+2) * int64(c.Load.Accounts)
 	event := int64(perEvent + 2*(c.Load.Meta+rowSize))
-	return baseMemory + 2*(recent+int64(c.Load.Accounts)*perAccount+inHand*event)
+	return baseMemory + (recent+int64(c.Load.Accounts)*perAccount+inHand*event)*3/2
 }

@@ -125,8 +125,8 @@ func (p *pull) status(m *nats.Msg) error {
 }
 
 // silent returns an error if the server has forgotten what it was asked.
-func (p *pull) silent() error {
-	if p.open > 0 && len(p.msgs) == 0 && time.Since(p.heard) > 2*pullHeartbeat {
+func (p *pull) silent(now time.Time) error {
+	if p.open > 0 && len(p.msgs) == 0 && now.Sub(p.heard) >= pullSilence {
 		return errSilent
 	}
 	return nil

@@ -63,11 +63,11 @@ func TestPullEnds(t *testing.T) {
 		}
 	}
 	p := pull{size: 10, open: 10, heard: time.Now().Add(-3 * pullHeartbeat), msgs: make(chan *nats.Msg, 1)}
-	if err := p.silent(); !errors.Is(err, errSilent) {
+	if err := p.silent(time.Now()); !errors.Is(err, errSilent) {
 		t.Errorf("after three heartbeats' time: %v", err)
 	}
 	p.msgs <- nil // nobody has read for a while
-	if err := p.silent(); err != nil {
+	if err := p.silent(time.Now()); err != nil {
 		t.Errorf("with a message to read: %v", err)
 	}
 }

@@ -48,6 +48,8 @@ const (
 	pullExpiry = 30 * time.Second
 	// pullHeartbeat is how often the server says meanwhile that it has it.
 	pullHeartbeat = 12 * time.Second
+	// pullSilence is how long it may say nothing until it has forgotten.
+	pullSilence = 5 * pullHeartbeat / 2
 	// pullQuiet is how long nothing may come until what was asked for is taken
 	// for not on its way.
 	pullQuiet = 20 * time.Millisecond
@@ -111,7 +113,7 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 	closing := r.closing
 	quiet := time.NewTimer(0) // nobody heeds it before the tap is closing
 	defer quiet.Stop()
-	beats := time.NewTicker(pullHeartbeat)
+	beats := time.NewTimer(pullSilence)
 	defer beats.Stop()
 	var still <-chan time.Time
 	lost := false
@@ -139,8 +141,9 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 			quiet.Reset(r.quiet())
 		case <-still:
 			return nil
-		case <-beats.C:
-			err = r.silent()
+		case now := <-beats.C: // it is not set anew with each message, which would cost more
+			err = r.silent(now)
+			beats.Reset(max(r.heard.Add(pullSilence).Sub(now), pullQuiet))
 		case s := <-status:
 			if s == nats.RECONNECTING {
 				lost = true

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
 
@@ -138,18 +139,20 @@ func listedAt(m *jetstream.RawStreamMsg) time.Time {
 var errUnderWay = errors.New("a list of followers that is being made still names somebody who is erased: it is left out when the list is done")
 
 // BlankCrawls takes people who are erased out of the account's lists of
-// followers. Each leaves a place behind, since others are known by theirs.
-func BlankCrawls(ctx context.Context, js jetstream.JetStream, c Crawls, erased func(openid string, at time.Time) bool) error {
+// followers. Each leaves a place behind, since others are known by theirs. A dry
+// run only counts the places.
+func BlankCrawls(ctx context.Context, js jetstream.JetStream, c Crawls, erased func(openid string, at time.Time) bool, dryRun bool) (swept erase.Swept, err error) {
+	swept = erase.Swept{Stream: c.Stream.Name, Kind: erase.KindPlace}
 	all, err := c.parts(ctx, js, "*")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
+		return swept, nil
 	}
 	if err != nil {
-		return err
+		return swept, err
 	}
 	s, err := js.Stream(ctx, c.Stream.Name)
 	if err != nil {
-		return err
+		return swept, err
 	}
 	var faults []error
 	for _, subject := range slices.Sorted(maps.Keys(all)) {
@@ -157,48 +160,68 @@ func BlankCrawls(ctx context.Context, js jetstream.JetStream, c Crawls, erased f
 			if part == 0 {
 				continue
 			}
-			if err := blankPart(ctx, js, s, subject, part, seqs, all[subject].whole(), erased); err != nil {
+			p := listPart{js: js, stream: s, subject: subject, number: part, seqs: seqs, whole: all[subject].whole()}
+			found, err := p.blank(ctx, erased, dryRun)
+			swept.Found += found
+			switch {
+			case err != nil:
 				faults = append(faults, err)
+				swept.Fault = err.Error()
+			case !dryRun:
+				swept.Removed += found
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return swept, errors.Join(faults...)
 }
 
-// blankPart replaces one message by one without those who are erased, and then
-// overwrites it. The older ones of its number are of somebody who died between.
-func blankPart(ctx context.Context, js jetstream.JetStream, s jetstream.Stream, subject string, part int, seqs []uint64, whole bool, erased func(string, time.Time) bool) error {
-	latest := seqs[len(seqs)-1]
-	m, err := s.GetMsg(ctx, latest)
+// listPart is the messages of one number of a list.
+type listPart struct {
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	subject string
+	number  int
+	seqs    []uint64 // the latest one last; the others are of somebody who died between
+	whole   bool     // the list is
+}
+
+// blank replaces the message by one without those who are erased, and then
+// overwrites it. It says in how many places they were.
+func (p *listPart) blank(ctx context.Context, erased func(string, time.Time) bool, dryRun bool) (found uint64, err error) {
+	latest := p.seqs[len(p.seqs)-1]
+	m, err := p.stream.GetMsg(ctx, latest)
 	if err != nil {
-		return fmt.Errorf("list of followers: %w", err)
+		return 0, fmt.Errorf("list of followers: %w", err)
 	}
 	openids := strings.Fields(string(m.Data))
-	blanked := false
 	for i, openid := range openids {
 		if erased(openid, listedAt(m)) {
-			openids[i], blanked = nobody, true
+			openids[i] = nobody
+			found++
 		}
 	}
-	stale := seqs[:len(seqs)-1]
-	if blanked {
-		if !whole {
-			return errUnderWay
+	if dryRun {
+		return found, nil
+	}
+	stale := p.seqs[:len(p.seqs)-1]
+	if found > 0 {
+		if !p.whole {
+			return found, errUnderWay
 		}
-		id := fmt.Sprintf("%s:%d:%d", subject[strings.LastIndexByte(subject, '.')+1:], latest, part)
-		if _, err := js.PublishMsg(ctx, &nats.Msg{
-			Subject: subject, Data: []byte(strings.Join(openids, "\n")), Header: nats.Header{
+		id := fmt.Sprintf("%s:%d:%d", p.subject[strings.LastIndexByte(p.subject, '.')+1:], latest, p.number)
+		if _, err := p.js.PublishMsg(ctx, &nats.Msg{
+			Subject: p.subject, Data: []byte(strings.Join(openids, "\n")), Header: nats.Header{
 				events.HeaderMsgID: {id}, headerListed: {listedAt(m).Format(time.RFC3339Nano)},
 			},
 		}, jetstream.WithRetryAttempts(publishAttempts)); err != nil {
-			return fmt.Errorf("list of followers: %w", err)
+			return found, fmt.Errorf("list of followers: %w", err)
 		}
-		stale = seqs
+		stale = p.seqs
 	}
 	for _, seq := range stale {
-		if err := s.SecureDeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return fmt.Errorf("overwrite a list of followers: %w", err)
+		if err := p.stream.SecureDeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return found, fmt.Errorf("overwrite a list of followers: %w", err)
 		}
 	}
-	return nil
+	return found, nil
 }

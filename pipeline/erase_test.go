@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -408,8 +409,17 @@ func TestEraseOfAFollower(t *testing.T) {
 		time.Sleep(time.Minute)
 		l := w.ledger(w.js)
 		for _, openid := range []string{gone, back} {
-			if _, err := w.erase(w.Context(), l, cfg, openid, func(string) {}); err != nil {
+			place := erase.Swept{Stream: crawlStream, Kind: erase.KindPlace, Found: 1}
+			found, err := pipeline.NewErasure(w.Context(), w.js, l, viewer, cfg).Find(w.Context(), []erase.Order{{AppID: appid, OpenID: openid, UpTo: time.Now()}})
+			if err != nil || !slices.Contains(found.Swept, place) {
+				t.Errorf("a dry run: %+v: %v", found, err)
+			}
+			done, err := w.erase(w.Context(), l, cfg, openid, func(string) {})
+			if err != nil {
 				t.Fatal(err)
+			}
+			if place.Removed = 1; !slices.Contains(done.Swept, place) {
+				t.Errorf("%+v", done)
 			}
 			w.rid(openid, 1)
 		}

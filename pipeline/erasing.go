@@ -140,8 +140,15 @@ func NewErasure(ctx context.Context, js jetstream.JetStream, ledger *erase.Ledge
 	return &erase.Erasure{
 		Ledger: ledger, JS: js, Notices: cfg.Erase.Notices, Subject: cfg.Erase.Subject, Manage: cfg.Manage,
 		Scope: erase.Scope{AppID: cfg.AppID, Fields: cfg.Fields, Places: places}, Settle: erase.Settle,
-		Clean: func(ctx context.Context, erased func(string, time.Time) bool) error {
-			return errors.Join(board.Forget(ctx, cfg.AppID, erased), BlankCrawls(ctx, js, cfg.Crawls, erased))
+		Clean: func(ctx context.Context, erased func(string, time.Time) bool, dryRun bool) ([]erase.Swept, error) {
+			places, err := BlankCrawls(ctx, js, cfg.Crawls, erased, dryRun)
+			if !dryRun {
+				err = errors.Join(board.Forget(ctx, cfg.AppID, erased), err)
+			}
+			if places.Found == 0 {
+				return nil, err
+			}
+			return []erase.Swept{places}, err
 		},
 	}
 }

@@ -45,9 +45,9 @@ func (d *doctor) examineTombstones(ctx context.Context, nc *natsconn.Conn, js je
 	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		d.say(broken, about, nc.Explain(err).Error(), "")
 	case !create:
-		d.say(v, about, "does not exist, and manage is "+d.cfg.Manage+": nobody can be erased", plan.AddBucket(name, d.cfg.Erase.Replicas))
+		d.say(v, about, "does not exist, and manage is "+d.cfg.Manage+": nobody can be erased", plan.AddTombstones(name, d.cfg.Erase.Replicas))
 	case d.cfg.Erase.Unsubscribed && !d.mayAsk(broken, "the bucket does not exist and is to be made", "STREAM.CREATE.KV_%s", name):
-		d.say(broken, about, "does not exist, and this user may not make it", plan.AddBucket(name, d.cfg.Erase.Replicas))
+		d.say(broken, about, "does not exist, and this user may not make it", plan.AddTombstones(name, d.cfg.Erase.Replicas))
 	default:
 		d.say(told, about, "does not exist yet; it is made with the first erasure", "")
 	}

@@ -149,7 +149,7 @@ func TestDoctorNamesTheCommands(t *testing.T) {
 			"nats stream add WX_CRAWLS --subjects 'wx.crawls.>'" + kept + " --defaults",
 			"nats stream add WX_ERASED --subjects 'wx.erased.>'" + kept + " --defaults",
 			"nats kv add WX_STATE --replicas 1",
-			"nats kv add WX_TOMBSTONES --replicas 1",
+			"nats stream add KV_WX_TOMBSTONES --subjects '$KV.WX_TOMBSTONES.>' --storage file --max-msgs-per-subject=64 --discard new --allow-rollup --allow-direct --replicas 1 --defaults",
 			"nats consumer add WX_EVENTS " + durable + " --pull --filter wx.events." + testAppID +
 				".subscribe --ack explicit --deliver all --wait 30s --max-deliver=-1 --max-pending 2800 --replay instant --defaults",
 		} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -268,7 +269,7 @@ func (e *eraser) ready(ctx context.Context, parts []erasing) error {
 	}
 	err := e.ledger.Prepare(ctx, e.cfg.Erase.Replicas, events.Manage(e.cfg.Manage))
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return failed("%w, and manage is %s", err, e.cfg.Manage).hint("%s", plan.AddBucket(e.cfg.Erase.Bucket, e.cfg.Erase.Replicas))
+		return failed("%w, and manage is %s", err, e.cfg.Manage).hint("%s", plan.AddTombstones(e.cfg.Erase.Bucket, e.cfg.Erase.Replicas))
 	}
 	return err
 }
@@ -311,6 +312,7 @@ func (e *eraser) print(ctx context.Context, part *erasing, r *erase.Report) erro
 			r.Notes = append(r.Notes, note)
 		}
 	}
+	r.Notes = append(r.Notes, erase.OnDisk(e.cfg.State.Bucket)...)
 	r.Notes = append(r.Notes, "backups of the streams, and whatever was made of the records")
 	if e.json {
 		return e.app.printJSON(struct {
@@ -321,7 +323,7 @@ func (e *eraser) print(ctx context.Context, part *erasing, r *erase.Report) erro
 	screen := term.Of(e.app.out, e.app.getenv)
 	var rows [][]string
 	for _, s := range r.Swept {
-		rows = append(rows, []string{r.AppID, s.Stream, string(s.Kind), grouped(s.Found), grouped(s.Removed), s.Fault})
+		rows = append(rows, []string{r.AppID, s.Stream, strings.ReplaceAll(string(s.Kind), "_", " "), grouped(s.Found), grouped(s.Removed), s.Fault})
 	}
 	if len(rows) == 0 {
 		fmt.Fprintf(screen, "the streams of %s hold nothing about the person\n", r.AppID)

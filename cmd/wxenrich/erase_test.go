@@ -42,6 +42,10 @@ func TestErase(t *testing.T) {
 	w.run(t, "", "erase", "--again").want(t, exitNotFound, "", "nobody was erased so far")
 	r := w.run(t, "", "erase", "--openid", gone, "--dry-run")
 	r.want(t, 0, "stream COPY mirrors WX_PROFILES", "")
+	for _, left := range []string{"the server's files", "redriven or purged", "former values in the bucket WX_STATE"} {
+		r.want(t, 0, left, "")
+		w.run(t, "", "erase", "--openid", gone, "--dry-run", "--json").want(t, 0, left, "")
+	}
 	if _, err := js.KeyValue(t.Context(), "WX_TOMBSTONES"); err == nil {
 		t.Error("a dry run has written something down")
 	}
@@ -129,7 +133,7 @@ func TestEraseWhereItMayMakeNothing(t *testing.T) {
 	is("elsewhere")
 	erase().want(t, exitFailed, "", "stream WX_ERASED: subjects is elsewhere, want wx.erased.")
 	is("wx.erased.>")
-	erase().want(t, exitFailed, "", "hint: nats kv add WX_TOMBSTONES --replicas 1")
+	erase().want(t, exitFailed, "", "hint: nats stream add KV_WX_TOMBSTONES --subjects '$KV.WX_TOMBSTONES.>'")
 	if err := js.DeleteStream(t.Context(), "WX_ERASED"); err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,8 @@ type Erasure struct {
 	Settle  time.Duration // between the two looks
 
 	// Clean, if it is not nil, removes the people from where there are no messages
-	// about one person each. On an error the orders stay.
-	Clean func(ctx context.Context, erased func(openid string, at time.Time) bool) error
+	// about one person each; in a dry run it only looks. On an error the orders stay.
+	Clean func(ctx context.Context, erased func(openid string, at time.Time) bool, dryRun bool) ([]Swept, error)
 	// Progress, if it is not nil, is told now and then how much of a stream is read.
 	Progress func(stream string, done, total uint64)
 	// Waiting, if it is not nil, is called before the wait between the two looks.
@@ -96,7 +96,22 @@ func (e *Erasure) Find(ctx context.Context, orders []Order) (Report, error) {
 		r.add(s)
 	}
 	r.count(who)
+	if err == nil {
+		err = e.clean(ctx, &r, who.erased, true)
+	}
 	return r, err
+}
+
+// clean has Clean do its part, and reports it.
+func (e *Erasure) clean(ctx context.Context, r *Report, erased func(openid string, at time.Time) bool, dryRun bool) error {
+	if e.Clean == nil {
+		return nil
+	}
+	swept, err := e.Clean(ctx, erased, dryRun)
+	for _, s := range swept {
+		r.add(s)
+	}
+	return err
 }
 
 // OpenIDs says whom of the account records name with a unionid.
@@ -166,10 +181,8 @@ func (e *Erasure) Run(ctx context.Context, orders []Standing) (Report, error) {
 			return r, err
 		}
 	}
-	if e.Clean != nil {
-		if err := e.Clean(ctx, who.erased); err != nil {
-			return r, err
-		}
+	if err := e.clean(ctx, &r, who.erased, false); err != nil {
+		return r, err
 	}
 	for _, p := range who {
 		if err := e.Ledger.strike(ctx, p.Standing); err != nil {
@@ -199,12 +212,13 @@ func (e *Erasure) Again(ctx context.Context, dryRun bool) (Report, error) {
 		for at, hits := range all {
 			r.add(Swept{Stream: at.stream, Kind: at.kind, Found: uint64(len(hits))})
 		}
+	} else {
+		err = e.sweep(ctx, all, &r)
+	}
+	if err != nil {
 		return r, err
 	}
-	if err := e.sweep(ctx, all, &r); err != nil || e.Clean == nil {
-		return r, err
-	}
-	return r, e.Clean(ctx, func(openid string, at time.Time) bool { return e.Ledger.Covers(e.AppID, openid, "", at) })
+	return r, e.clean(ctx, &r, func(openid string, at time.Time) bool { return e.Ledger.Covers(e.AppID, openid, "", at) }, dryRun)
 }
 
 // Ready finds the stream of the notices, or makes it if it may. Run begins with

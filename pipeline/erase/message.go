@@ -19,6 +19,7 @@ const (
 	KindEvent  Kind = "event" // also a message that somebody wrote to the account
 	KindRecord Kind = "record"
 	KindLetter Kind = "dead_letter"
+	KindPlace  Kind = "place_in_list" // of followers, of whom there are many in a message
 )
 
 // message is what one says of whom it is about.

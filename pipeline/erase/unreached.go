@@ -61,3 +61,16 @@ func Readers(ctx context.Context, js jetstream.JetStream, name string) string {
 	slices.Sort(durables)
 	return fmt.Sprintf("consumers of %s have had what was in it, and are told by the notice: %s", name, strings.Join(durables, ", "))
 }
+
+// OnDisk says what the server's files may still hold of a person who is gone from
+// the streams. state is the bucket that replicas share; empty for none.
+func OnDisk(state string) []string {
+	notes := []string{
+		"the server's files: it writes a block anew without what is removed, and leaves the former file's space to the file system; one that encrypts them (jetstream.key) only removes",
+		"dead letters that were redriven or purged before: they are not in the stream, and their bytes are not overwritten; they go when the server compacts or drops their block",
+	}
+	if state != "" {
+		notes = append(notes, "former values in the bucket "+state+", in the same way")
+	}
+	return notes
+}

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -47,11 +48,28 @@ func Bucket(name string, c, input jetstream.StreamConfig) []Finding {
 }
 
 // Tombstones checks the bucket of who is erased in the same way. It may never
-// forget.
+// forget, and it is edited as a stream: "nats kv edit" would have it deny deletes,
+// for ever.
 func Tombstones(name string, c, input jetstream.StreamConfig) []Finding {
-	return bucket(name, c, input, Warn, "who is erased",
+	all := bucket(name, c, input, Warn, "who is erased",
 		"who is erased is forgotten: a replay, a redrive or a delivery brings the person back",
 		"nats stream backup KV_"+name+" DIR, and restore it with file storage")
+	edit := "nats stream edit KV_" + name + " "
+	for i := range all {
+		all[i].Fix = strings.Replace(all[i].Fix, "nats kv edit "+name+" --ttl", edit+"--max-age", 1)
+		all[i].Fix = strings.Replace(all[i].Fix, "nats kv edit "+name+" ", edit, 1)
+	}
+	r := report{about: "bucket " + name, all: all}
+	const left = "what is written down while somebody is erased stays in the server's files, with the openid, until it makes room"
+	if c.DenyDelete {
+		r.note(Info, "deny_delete", true, false,
+			"nats stream backup KV_"+name+" DIR; in a copy of DIR/backup.json's config: deny_delete false, max_msgs_per_subject 64; "+
+				"nats stream rm KV_"+name+"; nats stream restore DIR --config that copy", left)
+	} else if have := c.MaxMsgsPerSubject; have > 0 && have < jetstream.KeyValueMaxHistory {
+		r.note(Info, "max_msgs_per_subject", have, jetstream.KeyValueMaxHistory,
+			fmt.Sprintf("%s--max-msgs-per-subject=%d", edit, jetstream.KeyValueMaxHistory), left)
+	}
+	return r.all
 }
 
 // bucket checks one. What it holds is what is lost, of weight if a server is.

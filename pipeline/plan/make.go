@@ -43,6 +43,13 @@ func AddBucket(name string, replicas int) string {
 	return fmt.Sprintf("nats kv add %s --replicas %d", name, max(1, replicas))
 }
 
+// AddTombstones is the nats command that makes the bucket of who is erased. "nats
+// kv add" would make one in which nothing can be overwritten.
+func AddTombstones(name string, replicas int) string {
+	return fmt.Sprintf("nats stream add KV_%s --subjects '$KV.%s.>' --storage file --max-msgs-per-subject=%d --discard new --allow-rollup --allow-direct --replicas %d --defaults",
+		name, name, jetstream.KeyValueMaxHistory, max(1, replicas))
+}
+
 // EditStream is the nats command that gives a stream's field the value wanted;
 // empty where no command can.
 func EditStream(stream, field, want string) string {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -247,8 +248,21 @@ func TestTombstones(t *testing.T) {
 	if d := cmp.Diff([]string{"ttl", "storage", "num_replicas"}, said); d != "" {
 		t.Error(d)
 	}
-	if got := Tombstones("T", jetstream.StreamConfig{Replicas: 3}, jetstream.StreamConfig{Replicas: 3}); got != nil {
+	good := jetstream.StreamConfig{Replicas: 3, MaxMsgsPerSubject: jetstream.KeyValueMaxHistory}
+	if got := Tombstones("T", good, good); got != nil {
 		t.Errorf("%+v", got)
+	}
+	for want, change := range map[string]func(*jetstream.StreamConfig){
+		"nats stream edit KV_T --max-msgs-per-subject=64": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 }, // of an earlier version
+		"nats stream edit KV_T --max-age 0s":              func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
+		"nats stream edit KV_T --replicas 3":              func(c *jetstream.StreamConfig) { c.Replicas = 1 },
+		"deny_delete false":                               func(c *jetstream.StreamConfig) { c.DenyDelete, c.MaxMsgsPerSubject = true, 1 }, // of nats kv add
+	} {
+		c := good
+		change(&c)
+		if got := Tombstones("T", c, good); len(got) != 1 || !strings.Contains(got[0].Fix, want) {
+			t.Errorf("%s: %+v", want, got)
+		}
 	}
 }
 

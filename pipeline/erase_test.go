@@ -19,6 +19,7 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 	"github.com/wxenrich/wxenrich/pipeline/scan"
+	"github.com/wxenrich/wxenrich/wechat"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -445,5 +446,45 @@ func TestEraseOfAFollower(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		r.stop()
+	})
+}
+
+// TestEraseByUnionID is of an event of somebody of whom no record tells that the
+// unionid is theirs, as in another account: it is found when WeChat answers. The
+// audit takes the event for erased, and so does whoever comes upon it later.
+func TestEraseByUnionID(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		cfg := erasing()
+		gone := w.acc.OpenID(7)
+		u, err := w.client(appid, secret).UserInfo(w.Context(), wechat.Query{OpenID: gone})
+		if err != nil || u.UnionID == "" {
+			t.Fatalf("%+v: %v", u, err)
+		}
+		w.publish(20, w.openid)
+		l := w.ledger(w.js)
+		if err := l.Prepare(w.Context(), 1, events.Create); err != nil {
+			t.Fatal(err)
+		}
+		upTo := time.Now()
+		if err := l.BuryUnion(w.Context(), u.UnionID, upTo, "test", events.ErasedByRequest); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.heedful(cfg)
+		w.stored("WX_PROFILES", 19)
+		w.settled(cfg.Durable)
+		if b := w.balance(); b.In != 20 || b.Records != 19 || b.Erased != 1 {
+			t.Errorf("%+v", b)
+		}
+		if at := w.ledger(w.js).UpTo(appid, gone); !at.Equal(upTo) {
+			t.Errorf("a tombstone up to %v, want %v", at, upTo)
+		}
+		calls := w.asked()
+		viewer := w.viewer(kv)
+		w.replay(viewer, "replay-1", 8, 8, job.Spec{})
+		if p := w.becomes(viewer, "replay-1", job.Done).Progress; p.Skipped != 1 || w.asked() != calls {
+			t.Errorf("%+v, %d calls", p, w.asked()-calls)
+		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -90,6 +91,11 @@ func (l *Lane) withoutErased(ctx context.Context, answers []answer) (kept, left 
 			if err := l.erase(ctx, a.delivery); err != nil {
 				left, failed = append(left, a), err
 				continue
+			}
+		}
+		if a.unionID != "" {
+			if err := l.erased.BuryToo(ctx, l.cfg.AppID, a.delivery.event.OpenID, a.unionID); err != nil {
+				l.log.Warn("an event of somebody who is erased by unionid has no answer, and the audit may take it for missing; may this user publish on $KV.<erase.bucket>.stone.>?", slog.Any("error", err))
 			}
 		}
 		a.delivery.settled = true

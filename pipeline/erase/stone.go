@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/events"
 )
 
 // stone is a tombstone as it is written.
@@ -70,6 +72,19 @@ func (l *Ledger) Bury(ctx context.Context, appid, openid string, upTo time.Time,
 // BuryUnion writes a tombstone for all accounts of an Open Platform account.
 func (l *Ledger) BuryUnion(ctx context.Context, unionid string, upTo time.Time, by, why string) error {
 	return l.putStone(ctx, kindUnion+"."+l.hash("", unionid).String(), stone{upTo.UTC(), by, why})
+}
+
+// BuryToo writes the tombstone of an openid that turns out to be somebody's who is
+// erased by unionid: whoever has only the openid knows it from now on.
+func (l *Ledger) BuryToo(ctx context.Context, appid, openid, unionid string) error {
+	l.mu.RLock()
+	upTo, ok := l.stones[hashOf(l.salt, "", unionid)]
+	known := l.stones[hashOf(l.salt, appid, openid)]
+	l.mu.RUnlock()
+	if !ok || openid == "" || known >= upTo {
+		return nil
+	}
+	return l.Bury(ctx, appid, openid, time.Unix(0, upTo), "", events.ErasedByRequest)
 }
 
 func (l *Ledger) putStone(ctx context.Context, key string, s stone) error {

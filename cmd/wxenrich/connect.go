@@ -40,6 +40,20 @@ func (a *app) natsSettings(flags *natsconn.Settings, cfg *config.Config, log *sl
 	return s, nil
 }
 
+// exposed says which files with NATS credentials others can read. Those that the
+// configuration names draw its own warnings.
+func exposed(s natsconn.Settings, cfg *config.Config) (problems []string) {
+	for _, file := range s.SecretFiles() {
+		if file == cfg.NATS.Creds || file == cfg.NATS.NKey || file == cfg.NATS.TLSKey {
+			continue
+		}
+		if problem := config.Exposed(file); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
 // fileSettings is the nats section. Where a server is embedded, it is at the
 // address where it listens, for whoever is not the process it runs in.
 func fileSettings(cfg *config.Config) (natsconn.Settings, error) {

@@ -21,6 +21,9 @@ func (d *doctor) examineNATS(ctx context.Context, flags *natsconn.Settings) erro
 	if err != nil {
 		return err
 	}
+	for _, problem := range exposed(settings, d.cfg) {
+		d.say(bad, "NATS credentials", problem, "")
+	}
 	nc, err := natsconn.Connect(ctx, settings, "wxenrich doctor")
 	if err != nil {
 		fix := "--server, --context or NATS_URL name another server; --creds, --nkey or --user say who you are"

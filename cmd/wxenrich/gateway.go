@@ -79,6 +79,9 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 	if err != nil {
 		return err
 	}
+	for _, problem := range exposed(conn, cfg) {
+		log.Warn("NATS", slog.String("problem", problem))
+	}
 	nats := new(gatewayNATS)
 	defer nats.close()
 	c := cfg.Gateway

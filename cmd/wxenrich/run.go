@@ -76,6 +76,9 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if err != nil {
 		return err
 	}
+	for _, problem := range exposed(conn, cfg) {
+		log.Warn("NATS", slog.String("problem", problem))
+	}
 	if cfg.NATS.Embedded {
 		server, err := startEmbedded(cfg, log)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,6 +94,38 @@ func TestConnectionsByConfiguration(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Credentials that a context or a flag names draw the warning that those of the
+// configuration do.
+func TestReadableCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "context.json")
+	write(t, path, fmt.Sprintf(`{"url":%q,"user":"u","password":"hush"}`, w.nats.URL()))
+	seed, _ := newSeed(t, nkeys.CreateUser, filepath.Join(filepath.Dir(path), "seed"))
+	for file, args := range map[string][]string{
+		path: {"--context", path},
+		filepath.Join(filepath.Dir(path), "seed"): {"--nkey", filepath.Join(filepath.Dir(path), "seed")},
+	} {
+		problem := file + " can be read by others (mode 0644): chmod 600 it"
+		if r := w.run(t, "", append([]string{"doctor"}, args...)...); strings.Contains(r.out, "can be read by others") {
+			t.Errorf("%s", r.out)
+		}
+		if err := os.Chmod(file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r := w.run(t, "", append([]string{"doctor"}, args...)...)
+		if !strings.Contains(r.out, "warn  NATS credentials: "+problem) {
+			t.Errorf("%s", r.out)
+		}
+		if strings.Contains(r.out+r.err, "hush") || strings.Contains(r.out+r.err, string(seed)) {
+			t.Error("a secret is shown")
+		}
+		run := w.background(t, append([]string{"run"}, args...)...)
+		run.out.waitFor(problem)
+		run.end()
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"os"
 	"regexp"
@@ -153,9 +154,18 @@ func (l *loader) checkSecretFile(path, name string) {
 // checkReaders warns of a secret that others can read. A file that is missing
 // is for whoever needs it.
 func (l *loader) checkReaders(path, name string) {
-	if info, err := os.Stat(name); name != "" && err == nil && othersMayRead(info) {
-		l.warn(path, "%s can be read by others (mode %04o): chmod 600 it", name, info.Mode().Perm())
+	if problem := Exposed(name); problem != "" {
+		l.warn(path, "%s", problem)
 	}
+}
+
+// Exposed says of a file with a secret that others can read it; empty if they
+// cannot, or there is none.
+func Exposed(name string) string {
+	if info, err := os.Stat(name); name != "" && err == nil && othersMayRead(info) {
+		return fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 it", name, info.Mode().Perm())
+	}
+	return ""
 }
 
 func (l *loader) checkVariable(path, name string) {

@@ -126,6 +126,12 @@ func TestAccountsChangeWithoutARestart(t *testing.T) {
 	if out := f.run.out.waitFor("two.yaml:4"); !strings.Contains(out, "did you mean concurrency?") {
 		t.Errorf("the log does not say what is wrong:\n%s", out)
 	}
+	f.write("a-copy.yaml", f.file(testAppID, "concurrency: 9\n")) // whose appid somebody forgot to change
+	f.run.up(t, "a-copy.yaml:1")
+	f.answers(f.account, testAppID)
+	if err := os.Remove(filepath.Join(f.dir, "a-copy.yaml")); err != nil {
+		t.Fatal(err)
+	}
 	f.write("two.yaml", "") // as while it is being written
 	f.run.up(t, "is empty")
 	f.answers(b, second)

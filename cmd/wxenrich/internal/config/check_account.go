@@ -206,7 +206,7 @@ func (l *loader) checkShared() {
 		}
 		return !again
 	}
-	for i := range l.cfg.Accounts {
+	for _, i := range l.byAge() {
 		a, path := &l.cfg.Accounts[i], accountPath(i)
 		if !events.ValidAppID(a.AppID) || !once(appids, a.AppID, path+".appid", "want each account once") {
 			continue
@@ -225,6 +225,27 @@ func (l *loader) checkShared() {
 			}
 		}
 	}
+}
+
+// byAge are the accounts by their places, those first that are in effect where
+// they stand: of two that get in each other's way the newcomer is at fault.
+func (l *loader) byAge() (old []int) {
+	running := map[string]string{} // where they stand, by appid
+	if l.running != nil {
+		for i := range l.running.Accounts {
+			running[l.running.Accounts[i].AppID] = l.running.Accounts[i].file
+		}
+	}
+	var late []int
+	for i := range l.cfg.Accounts {
+		a := &l.cfg.Accounts[i]
+		if file, known := running[a.AppID]; known && file == a.file {
+			old = append(old, i)
+		} else {
+			late = append(late, i)
+		}
+	}
+	return append(old, late...)
 }
 
 func (l *loader) outputStream(a *Account, name string) string {

@@ -118,7 +118,7 @@ func (l *loader) accountDir(dir string, o Options) {
 			l.fault("", path, "%v", plain(err))
 		case root != nil:
 			l.accounts = append(l.accounts, accountSource{path, root, true})
-		case o.again: // somebody may be writing it just now
+		case o.running != nil: // somebody may be writing it just now
 			l.fault("", path, "is empty: want an account; remove the file to remove the account")
 		}
 	}

@@ -22,7 +22,7 @@ type Options struct {
 	Accounts bool     // at least one account must be there, or accounts_dir
 
 	leaveOut map[string]bool // files of accounts_dir not to read
-	again    bool            // a file of accounts_dir that is empty is a fault: see Reload
+	running  *Config         // in effect, and not to be disturbed by what is wrong: see Reload; nil at a start
 }
 
 // Default is the configuration without a file and without variables.
@@ -44,7 +44,7 @@ func Load(o Options) (*Config, error) {
 }
 
 func load(o Options) *loader {
-	l := &loader{cfg: Default(), environ: map[string]string{}, used: map[string]bool{}}
+	l := &loader{cfg: Default(), running: o.running, environ: map[string]string{}, used: map[string]bool{}}
 	for _, kv := range o.Environ {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			l.environ[name] = value
@@ -71,6 +71,7 @@ func load(o Options) *loader {
 // loader is what one Load knows.
 type loader struct {
 	cfg      *Config
+	running  *Config // see Options
 	environ  map[string]string
 	names    []string        // of environ, sorted
 	used     map[string]bool // names of environ that are ours

@@ -9,10 +9,10 @@ import (
 
 // Reload reads the accounts anew, for a service that runs with c. What is wrong
 // with a file of accounts_dir costs that file only: its account stays as it is
-// in c. Anything else that is wrong leaves all as it is. The other sections are
+// in c, also where the file gets in its way. Anything else that is wrong leaves all as it is. The other sections are
 // read at a start only; Stale names those that have changed.
 func (c *Config) Reload(o Options) (next *Config, faults Faults) {
-	o.leaveOut, o.again = map[string]bool{}, true
+	o.leaveOut, o.running = map[string]bool{}, c
 	for {
 		l := load(o)
 		if len(l.faults) == 0 {

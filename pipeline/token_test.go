@@ -8,8 +8,8 @@ import (
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
-// 64 calls are under way when the token is killed under them: all are refused,
-// one token is fetched for all of them, and nobody is answered twice or not at
+// 64 calls are under way with a token that was killed before they came: all are
+// refused, one token is fetched for all of them, and nobody is answered twice or not at
 // all.
 func TestTokenKilledUnderManyCalls(t *testing.T) {
 	const calls, size = 64, 10
@@ -24,11 +24,11 @@ func TestTokenKilledUnderManyCalls(t *testing.T) {
 
 		fast := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget},
 			Do: wechattest.Action{Latency: new(wechattest.Constant(10 * time.Second))}})
+		w.acc.KillTokens() // nobody knows yet: the answers that say so take their time
 		const rest = 2 * calls * size
 		w.publish(rest, func(i int) []byte { return w.openid(first + i) })
 		time.Sleep(5 * time.Second) // all calls are under way
 		fast()
-		w.acc.KillTokens() // the simulator looks at a call's token when the call ends
 		all := first + rest
 		if got := count(w.answers(all))[string(events.Following)]; got != all {
 			t.Errorf("%d records, want %d", got, all)

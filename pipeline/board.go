@@ -29,6 +29,7 @@ type Board struct {
 	born  time.Time                  // of the bucket
 	life  uint64                     // counts the buckets of this name that there have been
 	notes map[string]note            // by key
+	jobs  map[string]struct{}        // the keys of jobs among them
 	lanes map[string][]chan struct{} // who is woken, by appid
 	cut   context.CancelFunc
 	done  chan struct{}
@@ -54,7 +55,7 @@ func OpenBoard(ctx context.Context, kv jetstream.KeyValue, log *slog.Logger) (*B
 	b := &Board{
 		kv: kv, log: log,
 		replica: token(host) + "-" + strings.ToLower(rand.Text()[:6]),
-		notes:   make(map[string]note), lanes: make(map[string][]chan struct{}),
+		notes:   make(map[string]note), jobs: make(map[string]struct{}), lanes: make(map[string][]chan struct{}),
 		done: make(chan struct{}),
 	}
 	b.renewed(ctx)

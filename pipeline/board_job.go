@@ -48,11 +48,11 @@ func (b *Board) Jobs(appid string) []job.Job {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var jobs []job.Job
-	for key, n := range b.notes {
+	for key := range b.jobs {
 		if !strings.HasPrefix(key, prefix) {
 			continue
 		}
-		if j, ok := readJob(n); ok {
+		if j, ok := readJob(b.notes[key]); ok {
 			jobs = append(jobs, j)
 		}
 	}

@@ -62,6 +62,7 @@ func (b *Board) renewed(ctx context.Context) bool {
 	b.born = born
 	b.life++
 	clear(b.notes)
+	clear(b.jobs)
 	for _, lanes := range b.lanes {
 		for _, woken := range lanes {
 			wake(woken)

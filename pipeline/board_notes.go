@@ -81,7 +81,7 @@ func (b *Board) fetch(ctx context.Context, key string) (note, error) {
 	}
 	n := note{value: e.Value(), rev: b.global(e.Revision()), written: e.Created()}
 	b.mu.Lock()
-	b.notes[key] = n // even if it is older: then the bucket is another one
+	b.set(key, n) // even if it is older: then the bucket is another one
 	b.mu.Unlock()
 	return n, nil
 }

@@ -72,10 +72,19 @@ func (b *Board) keep(key string, n note) {
 	if b.notes[key].rev >= n.rev {
 		return
 	}
-	b.notes[key] = n
+	b.set(key, n)
 	_, appid, _ := strings.Cut(key, ".")
 	appid, _, _ = strings.Cut(appid, ".")
 	for _, woken := range b.lanes[appid] {
 		wake(woken)
+	}
+}
+
+// set stores a note; b is locked. The jobs are listed apart, since each lane asks for its own at
+// every news of its account, and a thousand lanes have thousands of notes.
+func (b *Board) set(key string, n note) {
+	b.notes[key] = n
+	if strings.HasPrefix(key, kindJob+".") {
+		b.jobs[key] = struct{}{}
 	}
 }

@@ -145,9 +145,9 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		b.anew = mark.May > 0 // else it is new, as far as anybody knows
 		if mark.May == 0 || mark.Floor > info.State.LastSeq {
-			mark.Floor, b.upTo = 0, info.State.LastSeq
+			mark, b.upTo = water.Mark{}, info.State.LastSeq
 		}
-		b.consumer, err = l.create(ctx, info.Config.Retention, mark)
+		b.consumer, err = l.create(ctx, info, mark)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
 		if pushing, err := l.js.PushConsumer(ctx, l.cfg.Stream, l.cfg.Durable); err == nil {
 			return b, l.inspect(&info.Config, pushing.CachedInfo())
@@ -176,7 +176,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 // create makes the durable. CreateConsumer fails if another replica has made
 // it with other settings in the meantime; it never changes one. Where all up to
 // a floor is known to be answered it begins behind that.
-func (l *Lane) create(ctx context.Context, retention jetstream.RetentionPolicy, mark water.Mark) (jetstream.Consumer, error) {
+func (l *Lane) create(ctx context.Context, stream *jetstream.StreamInfo, mark water.Mark) (jetstream.Consumer, error) {
 	if l.cfg.Manage != events.Create && l.task == nil { // a job's is ours alone, and goes with it
 		return nil, &Refusal{l.cfg.AppID,
 			fmt.Sprintf("durable %s does not exist on stream %s, and manage is %q", l.cfg.Durable, l.cfg.Stream, l.cfg.Manage),
@@ -193,9 +193,14 @@ func (l *Lane) create(ctx context.Context, retention jetstream.RetentionPolicy, 
 	}
 	if l.task != nil {
 		want.Metadata, want.InactiveThreshold = l.task.metadata, taskForgotten
+	} else if l.cfg.InMemory {
+		want.MemoryStorage = true
+		if err := l.mayForget(&stream.Config); err != nil {
+			return nil, err
+		}
 	}
 	switch floor := mark.Floor; {
-	case retention == jetstream.WorkQueuePolicy: // it holds what is not answered yet, and takes no durable that leaves any out
+	case stream.Config.Retention == jetstream.WorkQueuePolicy: // it holds what is not answered yet, and takes no durable that leaves any out
 		switch {
 		case l.task != nil:
 			return nil, &Refusal{l.cfg.AppID, fmt.Sprintf("stream %s is a work queue: it keeps nothing that was answered", l.cfg.Stream), "replay --from records reads the records instead"}
@@ -203,9 +208,16 @@ func (l *Lane) create(ctx context.Context, retention jetstream.RetentionPolicy, 
 			return nil, &Refusal{l.cfg.AppID, fmt.Sprintf("stream %s is a work queue: its events cannot be left unanswered", l.cfg.Stream), "set input.start: all"}
 		}
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
-	case floor > 0 && floor >= l.cfg.Start.seq:
+	case floor > 0 && floor >= l.cfg.Start.seq || l.noted(mark):
 		l.log.Warn("the durable is gone; it is made anew behind what was answered", slog.Uint64("mark", floor))
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
+		plan.BegunAt(&want, mark.Begin)
+		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
+	}
+	if mark, err := l.noteBegin(ctx, stream); err != nil {
+		return nil, err
+	} else if mark.May > 0 {
+		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, mark.Floor+1
 		plan.BegunAt(&want, mark.Begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Start         Start             // where a new durable begins on a stream that holds events already
 	AckWait       time.Duration     // of a new durable; default 30 s
 	MaxAckPending int               // of a new durable; default 0: enough for four replicas
+	InMemory      bool              // a new durable's state is not written to disk, and gone after a restart of its server; needs a Board; default false
 	Manage        events.Manage     // whether a missing durable is created; default create
 	Fields        map[string]string // where the producer keeps the event's fields
 	MaxPayload    int               // bytes of an input that are looked at; default 256 KiB

@@ -54,6 +54,7 @@ type story struct {
 	batch  int
 	calls  int
 	atomic bool
+	memory bool          // the durable is
 	second bool          // there is an output more, for JSON
 	slow   time.Duration // of WeChat's answers
 	steps  []step
@@ -70,7 +71,7 @@ type step struct {
 
 func (s story) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, window %v, batches of %d, %d calls, atomic %v, second output %v, answers take %v\n", s.seed, s.window, s.batch, s.calls, s.atomic, s.second, s.slow)
+	fmt.Fprintf(&b, "seed %d, window %v, batches of %d, %d calls, atomic %v, durable in memory %v, second output %v, answers take %v\n", s.seed, s.window, s.batch, s.calls, s.atomic, s.memory, s.second, s.slow)
 	for i, x := range s.steps {
 		fmt.Fprintf(&b, "%3d. %-14s replica %d, n %d, then %v", i+1, x.verb, x.replica, x.n, x.wait)
 		if len(x.events) > 0 {
@@ -108,6 +109,7 @@ func stories() *rapid.Generator[story] {
 			batch:  rapid.SampledFrom([]int{100, 10, 1}).Draw(t, "batch"),
 			calls:  rapid.IntRange(1, 4).Draw(t, "calls"),
 			atomic: rapid.Bool().Draw(t, "atomic"),
+			memory: rapid.Bool().Draw(t, "durable in memory"),
 			second: rapid.Bool().Draw(t, "second"),
 			slow:   rapid.SampledFrom([]time.Duration{50 * time.Millisecond, time.Second, 5 * time.Second}).Draw(t, "slow"),
 			steps:  rapid.SliceOfN(rapid.Custom(drawStep), 1, 25).Draw(t, "steps"),
@@ -171,7 +173,7 @@ var faults = []wechattest.Fault{
 // lane is the story's configuration of one.
 func (s story) lane() pipeline.Config {
 	c := lifelike()
-	c.BatchSize, c.Concurrency, c.Atomic = s.batch, s.calls, s.atomic
+	c.BatchSize, c.Concurrency, c.Atomic, c.InMemory = s.batch, s.calls, s.atomic, s.memory
 	if s.second {
 		c.Outputs = append(c.Outputs, jsonOutput())
 	}

@@ -14,6 +14,6 @@ func (c *Config) Needs() plan.Lane {
 		AppID: c.AppID, Subjects: c.Subjects,
 		Batch: c.BatchSize, Prefetch: c.prefetch(), InHand: c.inHand(), MaxAckPending: c.maxAckPending(), MaxPayload: cmp.Or(c.MaxPayload, events.DefaultMaxPayload),
 		AckWait: c.AckWait, Window: max(c.Window, c.WindowMax), Publish: publishTimeout, PullExpiry: pullExpiry,
-		Atomic: c.Atomic,
+		Atomic: c.Atomic, InMemory: c.InMemory,
 	}
 }

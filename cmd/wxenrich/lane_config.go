@@ -23,6 +23,7 @@ func laneConfig(cfg *config.Config, a *config.Account) (pipeline.Config, error) 
 	c.Start = start
 	c.AckWait = a.Input.AckWait.Std()
 	c.MaxAckPending = a.Input.MaxAckPending
+	c.InMemory = a.Input.DurableStorage == "memory"
 	c.Manage = events.Manage(cfg.Manage)
 	c.Fields = a.Input.Fields
 

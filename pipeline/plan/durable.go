@@ -41,7 +41,7 @@ func Durable(l Lane, info *jetstream.ConsumerInfo) []Finding {
 	if c.DeliverSubject != "" {
 		r.note(Refuse, "deliver_subject", c.DeliverSubject, nil, anew, "it pushes; lanes pull")
 	}
-	r.delivery(&l, info)
+	r.delivery(&l, info, anew)
 	r.room(&l, c)
 	if c.MaxWaiting > 0 && c.MaxWaiting < leastWaiting {
 		r.note(Warn, "max_waiting", c.MaxWaiting, fmt.Sprintf("%d or more", leastWaiting), anew,
@@ -55,7 +55,7 @@ func Durable(l Lane, info *jetstream.ConsumerInfo) []Finding {
 }
 
 // delivery is about when events come, and come again.
-func (r *report) delivery(l *Lane, info *jetstream.ConsumerInfo) {
+func (r *report) delivery(l *Lane, info *jetstream.ConsumerInfo, anew string) {
 	c := &info.Config
 	wait := AckWait(c)
 	mend := "--wait " + span(l.AckWait)
@@ -81,8 +81,11 @@ func (r *report) delivery(l *Lane, info *jetstream.ConsumerInfo) {
 		r.add(Warn, "inactive_threshold", c.InactiveThreshold, span(LongestHold)+" or more, or none", "--inactive-threshold "+span(LongestHold),
 			"the server deletes the durable when nobody has pulled for so long, as during a hold; what had been acknowledged is then found out by reading the answers")
 	}
-	if c.MemoryStorage {
-		r.note(Warn, "mem_storage", true, false, "make it anew without --memory", "a restart of its server forgets what was acknowledged; it is found out again by reading the answers")
+	switch {
+	case c.MemoryStorage && !l.InMemory:
+		r.note(Warn, "mem_storage", true, false, "make it anew without --memory, or set input.durable_storage: memory", "a restart of its server forgets what was acknowledged; it is found out again by reading the answers")
+	case l.InMemory && !c.MemoryStorage:
+		r.note(Info, "mem_storage", false, true, anew, "the server writes its state to disk up to ten times a second, and input.durable_storage says that it need not")
 	}
 	if c.Replicas > 0 && c.Replicas < l.Replicas {
 		r.add(Warn, "num_replicas", c.Replicas, l.Replicas, fmt.Sprintf("--replicas %d", l.Replicas),

@@ -31,6 +31,11 @@ func Input(l Lane, c jetstream.StreamConfig) []Finding {
 		r.note(Warn, "retention", c.Retention, jetstream.LimitsPolicy, "copy to a stream with limits: nats stream add NAME --source "+c.Name,
 			"an event is deleted when it is acknowledged: it cannot be replayed, and no audit finds what is missing")
 	case jetstream.InterestPolicy:
+		if l.InMemory {
+			r.add(Refuse, "retention", c.Retention, jetstream.LimitsPolicy, "--retention limits",
+				"a restart of the server forgets the durable (input.durable_storage: memory), and drops the events in which nobody else is interested")
+			break
+		}
 		r.add(Warn, "retention", c.Retention, jetstream.LimitsPolicy, "--retention limits",
 			"an event is deleted when it is acknowledged, and dropped at once while the durable does not exist; nothing can be replayed")
 	}

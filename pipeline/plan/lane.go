@@ -21,7 +21,8 @@ type Lane struct {
 
 	Replicas int // servers that keep the input; 0 if that is not known
 
-	Atomic bool // answers are published in atomic batches
+	Atomic   bool // answers are published in atomic batches
+	InMemory bool // that the lane would keep the state of a durable of its own in memory only
 }
 
 // budget is how long an event is in hand while nothing fails: in a batch, in a

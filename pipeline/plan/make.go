@@ -30,8 +30,12 @@ func AddDurable(l Lane, stream, durable, start string) string {
 	} else if at, err := time.Parse(time.RFC3339, start); err == nil { // which the CLI takes as an age
 		start = span(time.Since(at).Truncate(time.Second) + time.Second)
 	}
-	return fmt.Sprintf("nats consumer add %s %s --pull %s --ack explicit --deliver %s --wait %s --max-deliver=-1 --max-pending %d --replay instant --defaults",
-		stream, durable, filterOptions(l.Subjects), start, span(l.AckWait), l.MaxAckPending)
+	memory := ""
+	if l.InMemory {
+		memory = " --memory"
+	}
+	return fmt.Sprintf("nats consumer add %s %s --pull %s --ack explicit --deliver %s --wait %s --max-deliver=-1 --max-pending %d --replay instant%s --defaults",
+		stream, durable, filterOptions(l.Subjects), start, span(l.AckWait), l.MaxAckPending, memory)
 }
 
 // Resume is the nats command that ends a durable's pause.

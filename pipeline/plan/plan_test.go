@@ -78,6 +78,9 @@ var cases = []struct {
 	{"events live for a long weekend", func(w *world) { w.input.MaxAge = 96 * time.Hour }, nil},
 	{"a work queue", func(w *world) { w.input.Retention = jetstream.WorkQueuePolicy }, []string{"warn retention workqueue → limits"}},
 	{"interest", func(w *world) { w.input.Retention = jetstream.InterestPolicy }, []string{"warn retention interest → limits"}},
+	{"interest, and a durable in memory", func(w *world) {
+		w.lane.InMemory, w.durable.Config.MemoryStorage, w.input.Retention = true, true, jetstream.InterestPolicy
+	}, []string{"refuse retention interest → limits"}},
 	{"a sealed input", func(w *world) { w.input.Sealed = true }, []string{"warn sealed true → false"}},
 	{"a mirror to read from", func(w *world) { w.input.Mirror, w.input.Subjects = &jetstream.StreamSource{Name: "X"}, nil }, []string{"info mirror X → "}},
 	{"durables are kept small", func(w *world) { w.input.ConsumerLimits.MaxAckPending = 100 },
@@ -142,6 +145,8 @@ var cases = []struct {
 	{"a durable on one server", func(w *world) { w.lane.Replicas, w.durable.Config.Replicas = 3, 1 }, []string{"warn num_replicas 1 → 3"}},
 	{"a durable on as many servers as its stream", func(w *world) { w.lane.Replicas, w.durable.Config.Replicas = 3, 0 }, nil},
 	{"a durable in memory", func(w *world) { w.durable.Config.MemoryStorage = true }, []string{"warn mem_storage true → false"}},
+	{"a durable in memory, as wanted", func(w *world) { w.lane.InMemory, w.durable.Config.MemoryStorage = true, true }, nil},
+	{"a durable on disk, not as wanted", func(w *world) { w.lane.InMemory = true }, []string{"info mem_storage false → true"}},
 	{"as slow as it came", func(w *world) { w.durable.Config.ReplayPolicy = jetstream.ReplayOriginalPolicy }, []string{"warn replay_policy original → instant"}},
 	{"groups", func(w *world) {
 		w.durable.Config.PriorityPolicy, w.durable.Config.PriorityGroups = jetstream.PriorityPolicyOverflow, []string{"g"}

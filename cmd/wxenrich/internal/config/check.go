@@ -125,6 +125,9 @@ func (l *loader) checkInput(path string, in Input) {
 	if l.template(p("durable"), in.Durable, "appid") && !events.ValidStreamName(in.Durable) {
 		l.wrong(p("durable"), "%q cannot name a consumer: no dots, spaces, *, > or slashes", in.Durable)
 	}
+	if in.DurableStorage == "memory" && (l.cfg.State.Bucket == "" || l.cfg.Manage != string(events.Create)) {
+		l.wrong(p("durable_storage"), "is memory: want a state.bucket and manage: create, since a restart of the server forgets the consumer")
+	}
 	switch in.Start {
 	case "", "new", "all":
 	default:

@@ -52,13 +52,14 @@ type NATS struct {
 
 // Input is the stream of events and how it is read.
 type Input struct {
-	Stream        string   `yaml:"stream" default:"WX_EVENTS" doc:"stream of the events; {appid} may be used" zh:"事件所在的流，可用 {appid}"`
-	Subject       List     `yaml:"subject" default:"wx.events.{appid}.subscribe" doc:"subject, or list of subjects, that trigger a look-up; without {appid} it belongs to one account" zh:"触发查询的主题（可为列表）；不含 {appid} 时只属于一个账号"`
-	Start         string   `yaml:"start" doc:"where a new consumer begins on a stream that already holds events: new, all, or an RFC 3339 time" zh:"流中已有事件时新消费者从哪里开始：new、all 或 RFC 3339 时间"`
-	Durable       string   `yaml:"durable" default:"wxenrich-{appid}" doc:"name of the durable consumer" zh:"持久消费者的名称"`
-	AckWait       Duration `yaml:"ack_wait" default:"30s" min:"5s" doc:"an event that is not heard of for so long is delivered again" zh:"超过该时间没有进展的事件会被重新投递"`
-	MaxAckPending int      `yaml:"max_ack_pending" default:"0" min:"0" doc:"events that may be in hand over all replicas; 0 computes it from batch and concurrency" zh:"所有副本处理中的事件上限；0 表示自动计算"`
-	Fields        Map      `yaml:"fields" doc:"where an existing producer puts things, for example openid: data.openId" zh:"现有生产者的字段路径映射，例如 openid: data.openId"`
+	Stream         string   `yaml:"stream" default:"WX_EVENTS" doc:"stream of the events; {appid} may be used" zh:"事件所在的流，可用 {appid}"`
+	Subject        List     `yaml:"subject" default:"wx.events.{appid}.subscribe" doc:"subject, or list of subjects, that trigger a look-up; without {appid} it belongs to one account" zh:"触发查询的主题（可为列表）；不含 {appid} 时只属于一个账号"`
+	Start          string   `yaml:"start" doc:"where a new consumer begins on a stream that already holds events: new, all, or an RFC 3339 time" zh:"流中已有事件时新消费者从哪里开始：new、all 或 RFC 3339 时间"`
+	Durable        string   `yaml:"durable" default:"wxenrich-{appid}" doc:"name of the durable consumer" zh:"持久消费者的名称"`
+	DurableStorage string   `yaml:"durable_storage" default:"file" one:"file|memory" doc:"where the server keeps what a consumer of ours has delivered: memory for hundreds of busy accounts, whose consumers are then made anew after a restart of the server; needs state.bucket" zh:"服务器把本服务消费者的投递状态保存在哪里：账号有数百个且都繁忙时用 memory，服务器重启后消费者会重新建立；需要 state.bucket"`
+	AckWait        Duration `yaml:"ack_wait" default:"30s" min:"5s" doc:"an event that is not heard of for so long is delivered again" zh:"超过该时间没有进展的事件会被重新投递"`
+	MaxAckPending  int      `yaml:"max_ack_pending" default:"0" min:"0" doc:"events that may be in hand over all replicas; 0 computes it from batch and concurrency" zh:"所有副本处理中的事件上限；0 表示自动计算"`
+	Fields         Map      `yaml:"fields" doc:"where an existing producer puts things, for example openid: data.openId" zh:"现有生产者的字段路径映射，例如 openid: data.openId"`
 	Storage
 }
 

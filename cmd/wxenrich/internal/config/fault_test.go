@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 		"start":                    {"input: {start: yesterday}", nil, []string{`w.yaml:1: input.start: "yesterday" is none of new, all and a time such as 2026-01-31T08:00:00+08:00`}},
 		"no subject":               {"input: {subject: []}", nil, []string{"w.yaml:1: input.subject: is empty: want a subject such as wx.events.{appid}.subscribe"}},
 		"durable":                  {"input: {durable: 'a.{appid}'}", nil, []string{`w.yaml:1: input.durable: "a.{appid}" cannot name a consumer: no dots, spaces, *, > or slashes`}},
+		"durable without a bucket": {"input: {durable_storage: memory}\nstate: {bucket: ''}", nil, []string{"w.yaml:1: input.durable_storage: is memory: want a state.bucket and manage: create, since a restart of the server forgets the consumer"}},
 		"stream":                   {"output: {stream: a.b}", nil, []string{`w.yaml:1: output.stream: "a.b" cannot name a stream: no dots, spaces, *, > or slashes`}},
 		"window above its maximum": {"batch:\n  window: 2s", nil, []string{"w.yaml:2: batch.window: 2s is more than batch.window_max, 1s"}},
 		"window above ack_wait":    {"batch: {window_max: 1m}", nil, []string{"w.yaml:1: batch.window_max: 1m is not below input.ack_wait, 30s: events would be delivered again while they wait"}},

@@ -34,6 +34,9 @@ func TestDurableGone(t *testing.T) {
 // TestDurableRestored brings back the durable's state of long ago, as from a
 // backup, and keeps the streams.
 func TestDurableRestored(t *testing.T) {
+	if *disk == "memory" {
+		t.Skip("it has no state on disk")
+	}
 	w := newWorld(t, 1, short)
 	run := w.replica("")
 	load := w.produce(size(4_000, 100_000), true)

@@ -19,6 +19,7 @@ var (
 	run  = flag.Bool("faults", false, "run the suite, each scenario small")
 	long = flag.Bool("long", false, "run each scenario at full size; it takes hours: add -timeout 0")
 	old  = flag.String("nats", "", "version of nats-server, such as v2.10.27; empty for the one of go.mod")
+	disk = flag.String("durables", "file", "input.durable_storage of each scenario: file or memory")
 	soak = flag.Int("soak", 30, "with -long: how many minutes nothing goes wrong in TestSoak")
 )
 

@@ -103,7 +103,7 @@ func newWorldOf(t *testing.T, followers, servers int, settings map[string]string
 		t.Fatal(err)
 	}
 	maps.Copy(w.settings, map[string]string{
-		"CONFIG": conf, "NATS_URL": strings.Join(theirs, ","), "HTTP_LISTEN": "", "INPUT_START": "all", "INPUT_ACK_WAIT": "5s", "RETRY_MAX": "2s",
+		"CONFIG": conf, "NATS_URL": strings.Join(theirs, ","), "HTTP_LISTEN": "", "INPUT_START": "all", "INPUT_ACK_WAIT": "5s", "INPUT_DURABLE_STORAGE": *disk, "RETRY_MAX": "2s",
 		"LOG_LEVEL": size("debug", "info"),
 	})
 	maps.Copy(w.settings, settings)

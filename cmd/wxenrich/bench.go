@@ -55,6 +55,7 @@ Every run also checks that each event has exactly one answer.
 	fl.DurationVar(&f.length, "for", 20*time.Second, "how long events come, with --rate")
 	fl.IntVar(&l.Accounts, "accounts", l.Accounts, "accounts that the events are of")
 	fl.BoolVar(&l.Streams, "streams", false, "each account has an input stream of its own")
+	fl.BoolVar(&s.Memory, "durables-in-memory", false, "input.durable_storage: memory")
 	fl.BoolVar(&l.Hot, "hot", false, "some people occur far more often than others")
 	fl.Float64Var(&l.Refused, "refused", 0, "share of openids that WeChat refuses, such as 0.005")
 	fl.Float64Var(&l.Malformed, "malformed", 0, "share of openids that are none")

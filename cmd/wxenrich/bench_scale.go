@@ -23,9 +23,9 @@ func newBenchScaleCommand(a *app) *cobra.Command {
 		Use:   "scale [DIMENSION]...",
 		Short: "Measure how the service scales, and write tables and plots",
 		Long: `Scale varies one thing after the other (concurrency, batch, latency, accounts,
-idle, replicas, record, backlog; all, or those that are named) and writes scaling.md,
-a plot for each and the numbers, scaling.json, into a folder. What was measured of
-other dimensions before stays.`,
+busy, idle, replicas, record, backlog; all, or those that are named) and writes
+scaling.md, a plot for each and the numbers, scaling.json, into a folder. What
+was measured of other dimensions before stays.`,
 		Example: `  wxenrich bench scale --dir deploy/docs
   wxenrich bench scale --dir /tmp --runs 1 batch`,
 	}

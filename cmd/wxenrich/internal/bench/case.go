@@ -35,7 +35,8 @@ type Service struct {
 	Pace        string        `json:"pace"`
 	RecentAge   time.Duration `json:"recent_max_age,omitempty"`
 	Atomic      bool          `json:"atomic,omitempty"`
-	Idle        int           `json:"idle,omitempty"` // accounts besides, without events
+	Idle        int           `json:"idle,omitempty"`   // accounts besides, without events
+	Memory      bool          `json:"memory,omitempty"` // input.durable_storage: memory
 }
 
 // API is how WeChat behaves.

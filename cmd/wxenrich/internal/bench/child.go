@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,7 +41,8 @@ type child struct {
 	in     io.Closer
 	up     chan string // what it has printed once it was up
 	usage  chan Usage
-	errors string // the file with its standard error
+	errors string        // the file with its standard error
+	before time.Duration // what it had spent when the load began
 }
 
 // childPatience is how long a child may take to be up, or to end.
@@ -132,9 +134,12 @@ func (c *child) stop() (s spent, err error) {
 	if err != nil {
 		return s, c.failed(err.Error())
 	}
-	s.cpu = c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()
+	s.cpu = c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime() - c.before
 	return s, nil
 }
+
+// begin has what a child has spent until now not count: the load begins.
+func (c *child) begin() { c.before = spentUntilNow(c.cmd.Process.Pid) }
 
 // kill ends a child whose figures nobody wants.
 func (c *child) kill() {
@@ -156,4 +161,18 @@ func peakMemory(pid int) int64 {
 		}
 	}
 	return 0
+}
+
+// spentUntilNow is the processor time of a process, where /proc says it.
+func spentUntilNow(pid int) time.Duration {
+	const tick = 10 * time.Millisecond // the kernel's unit there, USER_HZ, on every Linux that Go runs on
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, behind, _ := strings.Cut(string(text), ") ") // the program's name
+	fields := strings.Fields(behind)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
 }

@@ -17,7 +17,7 @@ import (
 // about calls are 0.
 type Figures struct {
 	PerSecond  float64 `json:"events_per_second"`   // from the first answer to the last
-	CPU        float64 `json:"cpu_s_per_100k"`      // of all replicas together
+	CPU        float64 `json:"cpu_s_per_100k"`      // of all replicas together; at a rate, from the first event on
 	ServerCPU  float64 `json:"nats_cpu_s_per_100k"` // of the NATS server, the events' publishing included
 	Allocs     float64 `json:"allocs_per_event"`
 	AllocBytes float64 `json:"alloc_bytes_per_event"`

@@ -46,6 +46,9 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profiles Profiles
 		if err := w.listening(ctx, relay); err != nil {
 			return f, err
 		}
+		for _, k := range append([]*child{w.nats}, workers...) { // a thousand lanes have cost something to begin
+			k.begin()
+		}
 		if err := producer.publish(ctx, w.nc); err != nil {
 			return f, err
 		}

@@ -66,11 +66,21 @@ func Dimensions() []Dimension {
 		{
 			Name: "accounts", Title: "Busy accounts", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true,
 			Series: []Series{
-				{Name: "one stream, a durable for each", Make: busyAccounts(false)},
-				{Name: "a stream for each", Make: busyAccounts(true)},
-				{Name: "one shared durable (the relay)", Relay: true, Make: busyAccounts(false)},
+				{Name: "one stream, a durable for each", Make: busyAccounts(false, false)},
+				{Name: "a stream for each", Make: busyAccounts(true, false)},
+				{Name: "one shared durable (the relay)", Relay: true, Make: busyAccounts(false, false)},
 			},
 			Knee: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts. The columns contain the start of the lanes, which for a thousand is a good part of it. See pipeline/adr/0012.",
+		},
+		{
+			Name: "busy", Title: "Busy accounts, 5,000 events a second in all", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true,
+			Series: []Series{
+				{Name: "one stream, a durable for each", Make: live(busyAccounts(false, false))},
+				{Name: "a stream for each", Make: live(busyAccounts(true, false))},
+				{Name: "a stream for each, durables in memory", Make: live(busyAccounts(true, true))},
+				{Name: "one shared durable (the relay)", Relay: true, Make: live(busyAccounts(false, false))},
+			},
+			Knee: "Live, with pace: fixed and a window of two seconds; who answers 5,000 a second keeps up. Beyond a hundred accounts the server spends most on writing down, for each durable, what it has delivered, up to ten times a second; input.durable_storage: memory saves that, and a stream for each saves the walk. The columns begin with the first event. See pipeline/adr/0014.",
 		},
 		{
 			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 1000},
@@ -98,10 +108,19 @@ func Dimensions() []Dimension {
 }
 
 // busyAccounts is a backlog of many accounts' events, which take turns.
-func busyAccounts(streams bool) func(*Case, float64) {
+func busyAccounts(streams, memory bool) func(*Case, float64) {
 	return func(c *Case, v float64) {
 		c.Load.Accounts, c.Load.Streams, c.Load.Events = int(v), streams, 50_000
-		c.Service.Concurrency = max(4, c.Service.Concurrency/int(v))
+		c.Service.Concurrency, c.Service.Memory = max(4, c.Service.Concurrency/int(v)), memory
+	}
+}
+
+// live has the events of a case come at a rate.
+func live(backlog func(*Case, float64)) func(*Case, float64) {
+	return func(c *Case, v float64) {
+		backlog(c, v)
+		c.Load.Events, c.Load.Rate = 100_000, 5000
+		c.Service.Window = 2 * time.Second
 	}
 }
 

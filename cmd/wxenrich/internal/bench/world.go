@@ -109,16 +109,19 @@ func (w *world) startWeChat(ctx context.Context) (err error) {
 // configure writes the service's configuration.
 func (w *world) configure() (path string, err error) {
 	s := &w.Service
-	publish, input := "async", inputStream
+	publish, input, durable := "async", inputStream, "file"
 	if s.Atomic {
 		publish = "atomic"
 	}
 	if w.Load.Streams {
 		input += "_{appid}"
 	}
+	if s.Memory {
+		durable = "memory"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "nats: {url: %q}\n", w.url)
-	fmt.Fprintf(&b, "input: {stream: %q, start: all}\n", input)
+	fmt.Fprintf(&b, "input: {stream: %q, start: all, durable_storage: %s}\n", input, durable)
 	fmt.Fprintf(&b, "output: {publish: %s}\n", publish)
 	fmt.Fprintf(&b, "batch: {size: %d, window: %s, window_max: %s, pace: %s}\n", s.BatchSize, s.Window, max(s.Window, time.Second), s.Pace)
 	fmt.Fprintf(&b, "recent: {max_age: %s}\n", s.RecentAge)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +23,10 @@ import (
 // beyond it the answers' headers are read, from a time before which nobody can
 // have answered. See pipeline/adr/0004.
 //
-// Its memory is bounded: it knows the events of one range of sequences, and
-// reads again for another range. A lane has one, and takes turns.
+// Its memory is bounded: it knows the events from a sequence on. As they go by it
+// forgets those far below, which nobody asks for any more, so that in a backlog of
+// days each answer is read once. Where too many answers lie ahead it knows a range
+// only, and reads again for the next. A lane has one, and takes turns.
 type lookBack struct {
 	turn   chan struct{} // full while somebody reads or asks: a lock that a bubble's clock goes on with
 	js     jetstream.JetStream
@@ -31,13 +35,23 @@ type lookBack struct {
 	places []place
 	all    outputSet // the lane's outputs
 
-	from, to uint64           // the range: from up to, and not with, to
-	since    time.Time        // the answers were read from here
-	asOf     time.Time        // until here
-	last     []position       // and to which message of each place; zero where there was none
-	known    map[uint64]uint8 // hashes of the sources that have an answer for an output, and the most hops of one
+	from, to uint64         // the range: from up to, and not with, to
+	seq      uint64         // what is asked for
+	since    time.Time      // the answers were read from here
+	asOf     time.Time      // until here
+	last     []position     // and to which message of each place; zero where there was none
+	known    map[uint64]has // by the hash of a source and an output
+	span     uint64         // lookBackSpan, but in tests
+	full     int            // how much is to be known when it forgets next
 
 	looked int64 // headers read since it was last counted
+}
+
+// has is what is known of an event that has an answer: its sequence, and the most
+// redrives that led to one.
+type has struct {
+	seq uint64
+	hop uint8
 }
 
 // place is where answers are.
@@ -60,8 +74,10 @@ type position struct {
 var errAnother = errors.New("the stream does not hold the message that was read last")
 
 const (
-	// lookBackSpan is how many sequences are known at a time, at some ten MB.
-	lookBackSpan = 1 << 18
+	// lookBackSpan is how many sequences are known in a range, half of them below
+	// what is asked for: more than a lane has in hand. Twice as many answers, some
+	// ten MB, are known at most where each event has one.
+	lookBackSpan = 1 << 17
 	// lookBackMargin is for clocks that differ.
 	lookBackMargin = 10 * time.Second
 	// lookBackPatience is how long a chunk may take: the server is there, and
@@ -161,24 +177,43 @@ func (b *lookBack) covers(seq uint64, since time.Time) bool {
 // stored since the reading.
 func (b *lookBack) fresh(now time.Time) bool { return elapsed(b.asOf, now) < window(b.places)/4 }
 
-// read reads the answers' headers from a time on, for the range that begins at
-// a sequence.
-func (b *lookBack) read(ctx context.Context, from uint64, since time.Time) error {
-	b.from, b.to, b.since, b.known = from, from+lookBackSpan, since, nil
+// read reads the answers' headers from a time on, for the events around a
+// sequence. What is asked for next may have a lower one: after an outage all that
+// is in hand is, group by group, and each reading takes as long as the first.
+func (b *lookBack) read(ctx context.Context, seq uint64, since time.Time) error {
+	if b.span == 0 {
+		b.span = lookBackSpan
+	}
+	b.from, b.to, b.seq, b.since, b.known = seq-min(seq, b.span/2), math.MaxUint64, seq, since, nil
+	b.full = int(2 * b.span)
 	b.last = make([]position, len(b.places))
-	return b.readFrom(ctx, make(map[uint64]uint8))
+	return b.readFrom(ctx, make(map[uint64]has))
 }
 
-// readOn reads what was stored since the last reading.
-func (b *lookBack) readOn(ctx context.Context) error {
+// readOn reads what was stored since the last reading, for the events around a
+// sequence that is known.
+func (b *lookBack) readOn(ctx context.Context, seq uint64) error {
+	b.seq = seq
 	err := b.readFrom(ctx, b.known)
 	if errors.Is(err, errAnother) {
-		return b.read(ctx, b.from, b.since)
+		return b.read(ctx, seq, b.since)
 	}
 	return err
 }
 
-func (b *lookBack) readFrom(ctx context.Context, known map[uint64]uint8) error {
+// forget makes room: by what lies far below what is asked for, or else by what
+// lies far ahead.
+func (b *lookBack) forget(known map[uint64]has) {
+	b.from = max(b.from, b.seq-min(b.seq, b.span/2))
+	maps.DeleteFunc(known, func(_ uint64, h has) bool { return h.seq < b.from })
+	if len(known) > b.full/2 {
+		b.to = b.from + b.span
+		maps.DeleteFunc(known, func(_ uint64, h has) bool { return h.seq >= b.to })
+	}
+	b.full = max(b.full, 2*len(known))
+}
+
+func (b *lookBack) readFrom(ctx context.Context, known map[uint64]has) error {
 	at := time.Now()
 	for i, p := range b.places {
 		if err := b.readPlace(ctx, p, &b.last[i], known); err != nil {
@@ -191,7 +226,7 @@ func (b *lookBack) readFrom(ctx context.Context, known map[uint64]uint8) error {
 
 // readPlace reads from the message where it ended before, which has to be there
 // still, and says where it has ended now.
-func (b *lookBack) readPlace(ctx context.Context, p place, last *position, known map[uint64]uint8) error {
+func (b *lookBack) readPlace(ctx context.Context, p place, last *position, known map[uint64]has) error {
 	since := b.since.Add(-lookBackMargin)
 	cfg := jetstream.ConsumerConfig{
 		Description:       "wxenrich looks back",
@@ -242,7 +277,10 @@ func (b *lookBack) readPlace(ctx context.Context, p place, last *position, known
 				}
 				for output := range p.fills.each() {
 					hash := sourceHash(&src, replay, output)
-					known[hash] = max(known[hash], hop)
+					known[hash] = has{src.Seq, max(known[hash].hop, hop)}
+				}
+				if len(known) > b.full {
+					b.forget(known)
 				}
 			}
 		}
@@ -283,8 +321,8 @@ func (b *lookBack) answered(d *delivery) (outputs outputSet) {
 		replay = d.letter.Replay
 	}
 	for output := range b.all.each() {
-		hop, ok := b.known[sourceHash(&d.event.Source, replay, output)]
-		if ok && (d.letter == nil || int(hop) > d.letter.Hop) {
+		h, ok := b.known[sourceHash(&d.event.Source, replay, output)]
+		if ok && (d.letter == nil || int(h.hop) > d.letter.Hop) {
 			outputs |= output
 		}
 	}

@@ -41,7 +41,7 @@ func TestLookBackReadsOn(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				tc.between(s)
-				if err := b.readOn(t.Context()); err != nil {
+				if err := b.readOn(t.Context(), 1); err != nil {
 					t.Fatal(err)
 				}
 				var got []uint64
@@ -58,6 +58,83 @@ func TestLookBackReadsOn(t *testing.T) {
 	}
 }
 
+// In a backlog of days each answer is read once, however long the backlog is, and
+// what is known stays bounded.
+func TestLookBackInABacklog(t *testing.T) {
+	eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
+		js, err := jetstream.New(server.Connect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &stage{t, js}
+		s.create()
+		const n, step, reach = 2000, 20, 50
+		since := time.Now().Add(-time.Hour)
+		b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1, span: 2 * reach}
+		answered := func(seq uint64) bool {
+			return b.answered(&delivery{event: events.Event{Source: source(seq)}}) != 0
+		}
+		for seq := uint64(1); seq <= n; seq += step {
+			time.Sleep(time.Minute)
+			if !b.covers(seq, since) {
+				err = b.read(t.Context(), seq, since)
+			} else {
+				err = b.readOn(t.Context(), seq)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for back := uint64(1); back < min(reach, seq); back++ {
+				if !b.covers(seq-back, since) || !answered(seq-back) {
+					t.Fatalf("at %d: %d has an answer, and nobody knows", seq, seq-back)
+				}
+			}
+			if answered(seq) || len(b.known) > 4*reach {
+				t.Fatalf("at %d: answered %v, %d known", seq, answered(seq), len(b.known))
+			}
+			s.answer(seq, seq+step-1)
+		}
+		if most := int64(n + n/step); b.looked > most {
+			t.Errorf("%d headers were read for %d answers, want %d at most", b.looked, n, most)
+		}
+	})
+}
+
+// Where a former life has answered all of a long stream, what lies far ahead is
+// read when it is its turn.
+func TestLookBackAhead(t *testing.T) {
+	eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
+		js, err := jetstream.New(server.Connect())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &stage{t, js}
+		s.create()
+		const n, reach = 1000, 50
+		s.answer(1, n)
+		since := time.Now().Add(-time.Hour)
+		b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1, span: 2 * reach}
+		reads := 0
+		for seq := uint64(1); seq <= n; seq++ {
+			if !b.covers(seq, since) {
+				reads++
+				if err := b.read(t.Context(), seq, since); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if b.answered(&delivery{event: events.Event{Source: source(seq)}}) == 0 {
+				t.Fatalf("%d has an answer, and nobody knows", seq)
+			}
+			if len(b.known) > 4*reach {
+				t.Fatalf("%d are known", len(b.known))
+			}
+		}
+		if most := n/reach + 1; reads > most {
+			t.Errorf("read %d times, want %d at most", reads, most)
+		}
+	})
+}
+
 // stage is an output stream that things are done to.
 type stage struct {
 	*testing.T
@@ -68,9 +145,15 @@ type stage struct {
 func (s *stage) create() {
 	s.Helper()
 	_ = s.js.DeleteStream(s.Context(), "OUT")
-	if _, err := s.js.CreateStream(s.Context(), jetstream.StreamConfig{Name: "OUT", Subjects: []string{"out.*"}}); err != nil {
-		s.Fatal(err)
+	_, err := s.js.CreateStream(s.Context(), jetstream.StreamConfig{Name: "OUT", Subjects: []string{"out.*"}})
+	for range 100 { // the server may still be removing the former one's folder
+		if err == nil {
+			return
+		}
+		time.Sleep(time.Second)
+		_, err = s.js.CreateStream(s.Context(), jetstream.StreamConfig{Name: "OUT", Subjects: []string{"out.*"}})
 	}
+	s.Fatal(err)
 }
 
 // answer stores the answers of events.

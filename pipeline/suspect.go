@@ -144,14 +144,10 @@ func (l *Lane) lookForOne(ctx context.Context, b *lookBack, d *delivery, taken, 
 	switch {
 	case !b.covers(src.Seq, since):
 		l.stats.lookBacks.Add(1)
-		from := src.Seq
-		if l.redrives() { // letters are not in the order of their events
-			from -= min(from, lookBackSpan/2)
-		}
-		err = b.read(ctx, from, since)
+		err = b.read(ctx, src.Seq, since)
 	case b.asOf.Before(asked) && (l.redrives() || !b.fresh(now)): // else whoever publishes looks once more if it takes long
 		l.stats.lookBacks.Add(1)
-		err = b.readOn(ctx)
+		err = b.readOn(ctx, src.Seq)
 	}
 	l.stats.lookedAt.Add(b.looked)
 	b.looked = 0

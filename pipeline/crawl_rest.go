@@ -9,21 +9,23 @@ import (
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// heldLook is how often a backfill looks whether its account goes on.
-const heldLook = time.Second
-
-// held reports whether the account is on hold for this replica.
-func (b *backfill) held() bool { return b.live.State().Phase == Held }
-
-// whileHeld waits until the account is not on hold: it asks for nothing then.
+// whileHeld waits until the account is not on hold for this replica: it asks for
+// nothing then.
 func (b *backfill) whileHeld(ctx context.Context) {
 	waits := false
-	for b.held() && ctx.Err() == nil {
-		if h := b.live.State().Hold; h != nil {
-			b.say("the account is on hold: " + h.Reason)
+	for ctx.Err() == nil {
+		s, changed := b.live.state.watch()
+		if s.Phase != Held {
+			break
+		}
+		if s.Hold != nil {
+			b.say("the account is on hold: " + s.Hold.Reason)
 		}
 		waits = true
-		sleep(ctx, heldLook)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
 	}
 	if waits {
 		b.say(listing)
@@ -53,11 +55,21 @@ func (b *backfill) rest(ctx context.Context, e *wechat.Error, before int) {
 	}
 	b.log.Warn("the followers can't be listed now", slog.Any("error", e), slog.Time("again", h.Until))
 	b.say(why + ", and asked again now and then: " + e.Advice())
-	for time.Now().Before(h.Until) && sleep(ctx, heldLook) {
-		if b.held() {
+	again := time.NewTimer(time.Until(h.Until))
+	defer again.Stop()
+	for {
+		s, changed := b.live.state.watch()
+		if s.Phase == Held {
 			b.whileHeld(ctx)
 			return
 		}
+		select {
+		case <-changed:
+			continue
+		case <-again.C:
+		case <-ctx.Done():
+		}
+		b.say(listing)
+		return
 	}
-	b.say(listing)
 }

@@ -40,7 +40,8 @@ type stateKeeper struct {
 
 	mu     sync.Mutex
 	now    State
-	silent time.Time // since when every call has failed; zero if the latest was answered
+	silent time.Time     // since when every call has failed; zero if the latest was answered
+	anew   chan struct{} // closed when the state is set anew; nil while nobody waits for that
 }
 
 func (k *stateKeeper) get() State {
@@ -49,10 +50,24 @@ func (k *stateKeeper) get() State {
 	return k.now
 }
 
+// watch returns the state, and a channel that is closed when it is set anew.
+func (k *stateKeeper) watch() (State, <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.anew == nil {
+		k.anew = make(chan struct{})
+	}
+	return k.now, k.anew
+}
+
 // set changes all but the condition of the output and of WeChat.
 func (k *stateKeeper) set(s State) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.anew != nil {
+		close(k.anew)
+		k.anew = nil
+	}
 	before := k.now
 	s.Output, s.WeChat = before.Output, before.WeChat
 	if before.Phase == Refused && s.Phase == Stopped {

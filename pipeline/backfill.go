@@ -182,6 +182,9 @@ func (l *Lane) perform(ctx context.Context, j *job.Job) (over bool, err error) {
 	if err != nil || ctx.Err() != nil {
 		return false, err
 	}
+	if err := bulk.checkOutput(ctx, j); err != nil {
+		return false, err
+	}
 	count := newTotals(bulk, j)
 	l.bulk.by(bulk, count.began)
 	err = l.supervise(ctx, j, count.run, count.progress)

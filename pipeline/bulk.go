@@ -1,11 +1,15 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/job"
@@ -68,6 +72,37 @@ func outputOf(cfg *Config, s *job.Spec) ([]Output, error) {
 		o.Format = events.Format(s.Format)
 	}
 	return []Output{o}, nil
+}
+
+// checkOutput refuses a job whose records would be taken for something else: in the
+// input each would be an event, and looked up again. The command that writes jobs
+// refuses it too, and other accounts' inputs, but anybody may write one.
+func (l *Lane) checkOutput(ctx context.Context, j *job.Job) error {
+	if j.Spec.Output == "" {
+		return nil
+	}
+	subject := answersOf(l.cfg.Outputs[0].Subject, l.cfg.AppID)
+	streams := l.js.StreamNames(ctx, jetstream.WithStreamListSubject(subject))
+	var wrong error
+	for name := range streams.Name() { // all that take any of it
+		what := ""
+		switch name {
+		case l.live.cfg.Stream:
+			what = "events"
+		case l.cfg.Crawls.Stream.Name:
+			what = "lists of followers"
+		case l.cfg.Erase.Notices.Name:
+			what = "notices of who is erased"
+		default:
+			if dead, err := l.js.StreamNameBySubject(ctx, answersOf(l.cfg.Dead, l.cfg.AppID)); err == nil && dead == name {
+				what = "dead letters"
+			}
+		}
+		if what != "" {
+			wrong = fmt.Errorf("its records would go to %s, which is for %s", name, what)
+		}
+	}
+	return wrong // if they cannot be listed, the lane waits for its output anyway
 }
 
 // besides is a lane beside the live one, with the same limits.

@@ -2,8 +2,10 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -314,4 +316,30 @@ func TestReplayAtASmallRate(t *testing.T) {
 			t.Logf("%d calls, priced at %d", took, price.Expected)
 		}
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+// TestReplayIntoSomethingElse is of jobs that somebody has written who did not
+// look where their records go.
+func TestReplayIntoSomethingElse(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 10
+		kv := w.bucket()
+		w.publish(n, w.openid)
+		w.start(lifelike(), w.board(kv))
+		w.answers(n)
+		viewer := w.viewer(kv)
+		for i, subject := range []string{"wx.events.{appid}.subscribe", "wx.events.wxother.{type}", "wx.dead.{appid}.{type}"} {
+			id := fmt.Sprint("replay-", i)
+			w.replay(viewer, id, 1, n, job.Spec{Output: subject})
+			if j := w.becomes(viewer, id, job.Failed); !strings.Contains(j.Note, "which is for ") {
+				t.Errorf("%s: %s", subject, j.Note)
+			}
+			if _, err := viewer.ChangeJob(w.Context(), appid, id, func(j *job.Job) error { return j.Cancel(time.Now()) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if events, letters := w.held("WX_EVENTS"), w.held("WX_DEAD"); events != n || letters != 0 {
+			t.Errorf("%d events, %d letters", events, letters)
+		}
+	})
 }

@@ -49,6 +49,7 @@ func (o *office) notForRecords(account *config.Account) map[string]string {
 			a = &o.cfg.Accounts[i]
 		}
 		taken[expandAppID(o.cfg.Crawls.Stream, a.AppID)] = "lists of followers"
+		taken[expandAppID(o.cfg.Erase.Stream, a.AppID)] = "notices of who is erased"
 		taken[expandAppID(o.cfg.Dead.Stream, a.AppID)] = "dead letters"
 		taken[a.Resolve().Stream] = "the events of " + a.AppID
 	}

@@ -31,7 +31,7 @@ func (l *Lane) bulkLane(j *job.Job) (*Lane, error) {
 		}
 	}
 	t := &task{
-		id: j.ID, gen: j.ID, since: j.Started, to: j.Range.To, rate: j.Spec.Rate, maxAge: j.Spec.MaxAge, keep: keepOnly(j.Spec),
+		gen: j.ID, since: j.Started, began: j.Started, to: j.Range.To, rate: j.Spec.Rate, maxAge: j.Spec.MaxAge, keep: keepOnly(j.Spec),
 		metadata: map[string]string{"wxenrich-job": j.ID},
 	}
 	if j.Kind == job.Redrive {

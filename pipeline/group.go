@@ -187,7 +187,7 @@ func (l *Lane) answerAll(c contexts, it *item, u *wechat.User, source, marker st
 // remember keeps an answer for later events. It does so after the answer is
 // settled: records of one person leave in the order of their look-ups.
 func (l *Lane) remember(it *item, u *wechat.User, began moment) {
-	l.recent.put(recentKey{l.cfg.AppID, l.task.name(), began.life, it.Key}, u, began.time, began.upTo)
+	l.recent.put(recentKey{l.cfg.AppID, l.task.pool(), began.life, it.Key}, u, began.time, began.upTo)
 }
 
 // giveUp answers all who wait for a person with a dead letter.

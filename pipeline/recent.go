@@ -24,7 +24,7 @@ type Recent struct {
 
 type recentKey struct {
 	appid string
-	gen   string // the job that asked; empty is the service
+	gen   string // whether a job asked: see task.pool
 	life  uint64 // of the input stream: its sequences mean nothing in another
 	key
 }

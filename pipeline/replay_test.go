@@ -343,3 +343,34 @@ func TestReplayIntoSomethingElse(t *testing.T) {
 		}
 	})
 }
+
+// TestReplayAcceptsRecentLookUps: with a max age what another replay has looked up
+// a moment ago serves too, and without one only what is asked for since.
+func TestReplayAcceptsRecentLookUps(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 300
+		kv := w.bucket()
+		w.publish(n, w.openid)
+		w.start(lifelike(), w.board(kv), func(d *pipeline.Deps) { d.Recent = pipeline.NewRecent(1 << 20) })
+		w.answers(n)
+		time.Sleep(2 * time.Hour)
+		viewer := w.viewer(kv)
+		for i, c := range []struct {
+			maxAge time.Duration
+			calls  int
+		}{
+			{time.Hour, n / 100}, // the live lane's are older
+			{time.Hour, 0},       // the first one's are not
+			{0, n / 100},
+			{time.Minute, n / 100}, // all are older
+		} {
+			calls, id := w.asked(), fmt.Sprint("replay-", i)
+			w.replay(viewer, id, 1, n, job.Spec{MaxAge: c.maxAge})
+			if p := w.becomes(viewer, id, job.Done).Progress; p.Records != n || w.asked()-calls != c.calls {
+				t.Errorf("%d: %d calls, want %d; %+v", i, w.asked()-calls, c.calls, p)
+			}
+			w.eachOnce(id, 1, n)
+			time.Sleep(2 * time.Minute)
+		}
+	})
+}

@@ -14,9 +14,9 @@ import (
 // ends, beside its account's live lane and below it. A live lane has none; the
 // methods of a nil task say what holds for it.
 type task struct {
-	id       string                   // of the job
 	gen      string                   // the replay id of its answers; empty: they keep the live identity
 	since    time.Time                // nobody has answered for the job before
+	began    time.Time                // when a replica began it first: whatever is asked for later serves it
 	to       uint64                   // the last sequence of the range
 	metadata map[string]string        // of its durable
 	keep     func(*events.Event) bool // whether to answer an event; nil: all
@@ -38,12 +38,13 @@ func (t *task) replay() string {
 	return t.gen
 }
 
-// name is the job's id; empty for a live lane.
-func (t *task) name() string {
+// pool is whose answers are kept together: those of all jobs, apart from those of
+// the live lane, which go by what is stored.
+func (t *task) pool() string {
 	if t == nil {
 		return ""
 	}
-	return t.id
+	return "jobs"
 }
 
 // begun is a time before which nobody can have given a lane's answers.
@@ -70,12 +71,12 @@ func (l *Lane) newDelivery(msg message) (*delivery, error) {
 // asked for because of it.
 func (l *Lane) remembered(d *delivery, k key) *recentAnswer {
 	life, _ := l.mark.get()
-	of := recentKey{l.cfg.AppID, l.task.name(), life, k}
+	of := recentKey{l.cfg.AppID, l.task.pool(), life, k}
 	if l.task == nil {
 		return l.recent.get(of, d.event.Source.Seq, l.cfg.RecentMaxAge)
 	}
-	if a := l.recent.get(of, 0, 0); a != nil {
-		return a // asked for after the range was fixed
+	if a := l.recent.get(of, noSeq, max(l.task.maxAge, time.Since(l.task.began))); a != nil {
+		return a // asked for since the range was fixed, or by another job so short a time ago
 	}
 	of.gen = ""
 	of.life, _ = l.live.mark.get()

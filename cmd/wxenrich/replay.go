@@ -79,7 +79,7 @@ Exit code 3 when there is no event in the range, or none that is asked for.`,
 	flags.StringVar(&f.from, "from", "events", "what to read: events, or records, which takes no call")
 	flags.StringVar(&f.format, "format", "", "json or msgpack, instead of output.format")
 	flags.StringVar(&f.output, "output-subject", "", "subject of the records: one of the outputs alone, or another")
-	flags.StringVar(&f.maxAge, "max-age", "", "an answer that the service has looked up so short a time ago serves too, for example 1h")
+	flags.StringVar(&f.maxAge, "max-age", "", "what was looked up so short a time ago, live or by another job, serves too; for example 1h")
 	flags.Float64Var(&f.rate, "rate", 0, "events a second at most; 0 is as many as live traffic leaves room for")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what it would take, and begin nothing")
 	flags.BoolVar(&f.anew, "new", false, "begin a new one, even if the same one is not finished")

@@ -64,8 +64,8 @@ answered twice.`,
 }
 
 func (f *backfillFlags) run(ctx context.Context, a *app) error {
-	if f.rate < 0 {
-		return usage("--rate %g: want 0 or more", f.rate)
+	if err := checkRate(f.rate); err != nil {
+		return err
 	}
 	if f.dryRun && f.follow.detach {
 		return usage("--dry-run waits for WeChat's answer: leave out --detach")

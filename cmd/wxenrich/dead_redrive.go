@@ -59,9 +59,10 @@ Exit code 3 when there is nothing to redrive.`,
 }
 
 func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error {
+	if err := checkRate(f.rate); err != nil {
+		return err
+	}
 	switch {
-	case f.rate < 0:
-		return usage("--rate %g: want 0 or more", f.rate)
 	case f.maxHops < 1:
 		return usage("--max-hops %d: want 1 or more", f.maxHops)
 	case f.each && f.follow.detach:
@@ -223,7 +224,7 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 func callsAgainText(n, worst int64) string {
 	text := callsText(n, n, 0)
 	if worst != n {
-		text += "; about " + grouped(uint64(worst)) + " if all are again who were"
+		text += "; about " + grouped(uint64(worst)) + " if all who were refused are again"
 	}
 	return text
 }

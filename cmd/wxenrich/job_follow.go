@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,14 @@ type followFlags struct {
 	detach bool
 	json   bool
 	silent bool // the command has more to say at the end than the job
+}
+
+// checkRate refuses what is no rate; NaN and Inf are numbers to the flags.
+func checkRate(perSecond float64) error {
+	if perSecond >= 0 && !math.IsInf(perSecond, 0) {
+		return nil
+	}
+	return usage("--rate %g: want 0 or more", perSecond)
 }
 
 func (f *followFlags) register(c *cobra.Command) {

@@ -87,6 +87,9 @@ func share(j *job.Job) float64 {
 // doneText is how far a job is, and how fast.
 func doneText(j *job.Job, perSecond float64) string {
 	p := j.Progress
+	if p.Total == 0 && j.Over() {
+		return "" // a dry run
+	}
 	s := fmt.Sprintf("%d%%, %s of %s", int(100*share(j)), grouped(uint64(p.Done)), grouped(uint64(p.Total)))
 	if perSecond >= 0.5 {
 		s += fmt.Sprintf(", %s/s, %s left", grouped(uint64(perSecond+0.5)), age(new(float64(p.Total-p.Done)/perSecond)))

@@ -73,7 +73,7 @@ func TestPriceIsABound(t *testing.T) {
 	if got := callsText(7, 61, time.Hour); !strings.HasPrefix(got, "at most about 61") {
 		t.Error(got)
 	}
-	if got := callsAgainText(7, 61); !strings.Contains(got, "no openid is refused; about 61 if all are again who were") {
+	if got := callsAgainText(7, 61); !strings.Contains(got, "no openid is refused; about 61 if all who were refused are again") {
 		t.Error(got)
 	}
 }

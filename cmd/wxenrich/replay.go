@@ -117,8 +117,8 @@ func (f *replayFlags) job(ctx context.Context, o *office, account *config.Accoun
 	if (f.since != "" || f.until != "") && (f.fromSeq != 0 || f.toSeq != 0) {
 		return j, usage("want a range of times (--since, --until) or of sequences (--from-seq, --to-seq), not both")
 	}
-	if f.rate < 0 {
-		return j, usage("--rate %g: want 0 or more", f.rate)
+	if err := checkRate(f.rate); err != nil {
+		return j, err
 	}
 	if f.from != "events" && f.from != "records" {
 		return j, usage("--from %q: want events or records", f.from)

@@ -154,7 +154,11 @@ func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string 
 	if unit == "unknown" {
 		unit = "openid, as long as it is not known whether WeChat counts calls"
 	}
-	text := fmt.Sprintf("%.1f%% of a day's %s, counted by the %s", 100*float64(p.Cost(q))/float64(q.Limit), grouped(uint64(q.Limit)), unit)
+	part := fmt.Sprintf("%.1f%%", 100*float64(p.Cost(q))/float64(q.Limit))
+	if part == "0.0%" {
+		part = "less than 0.1%"
+	}
+	text := fmt.Sprintf("%s of a day's %s, counted by the %s", part, grouped(uint64(q.Limit)), unit)
 	switch days := p.Days(lane, q); {
 	case days > 1:
 		return text + fmt.Sprintf("; %d days, at %s of each", days, config.Share(lane.BulkShare))

@@ -108,6 +108,11 @@ func TestReplay(t *testing.T) {
 	w.run(t, "", "replay", "--since", "1h", "--type", "nope", "--dry-run").want(t, exitNotFound, "left out", nothingAsked)
 	w.run(t, "", "replay", "--since", "1h", "--type", "nope", "--dry-run", "--json").want(t, exitNotFound, `"skipped":25`, nothingAsked)
 	w.run(t, "", "replay", "--since", "1h", "--max-age", "-5m").want(t, exitUsage, "", "want 0 or more")
+	for _, rate := range []string{"-1", "nan", "inf"} {
+		w.run(t, "", "replay", "--since", "1h", "--rate", rate).want(t, exitUsage, "", "want 0 or more")
+		w.run(t, "", "backfill", "--rate", rate).want(t, exitUsage, "", "want 0 or more")
+		w.run(t, "", "dead", "redrive", "--all", "--rate", rate).want(t, exitUsage, "", "want 0 or more")
+	}
 	w.run(t, "", "jobs", "list").want(t, 0, "", "there are none")
 
 	before := w.account.Stats().Calls["user/info/batchget"]

@@ -110,7 +110,18 @@ func flagError(c *cobra.Command, err error) error {
 			return e.hint("did you mean --%s?", near)
 		}
 	}
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if want := wanted[bad.GetFlag().Value.Type()]; want != "" {
+			e = usage("--%s %q: want %s", bad.GetFlag().Name, bad.GetValue(), want)
+		}
+	}
 	return e.hint("run %q for the flags", c.CommandPath()+" --help")
+}
+
+// wanted says what a flag's type is, where the package's own words are about code.
+var wanted = map[string]string{
+	"int": "a number", "intSlice": "a number, or several separated by commas", "uint64": "a number, 0 or more", "float64": "a number",
+	"duration": "a duration such as 10m", "bool": "true or false",
 }
 
 // register completes a flag's value from a closed set.

@@ -26,7 +26,7 @@ func TestUsage(t *testing.T) {
 		"group alone":      {[]string{"config"}, 0, "check", ""},
 		"unknown flag":     {[]string{"tail", "--jsno"}, 2, "", "wxenrich: unknown flag: --jsno\nhint: did you mean --json?\n"},
 		"flag of nowhere":  {[]string{"version", "--xyzzyx"}, 2, "", "hint: run \"wxenrich version --help\" for the flags"},
-		"bad flag value":   {[]string{"tail", "--limit", "many"}, 2, "", "invalid argument \"many\""},
+		"bad flag value":   {[]string{"tail", "--limit", "many"}, 2, "", "--limit \"many\": want a number"},
 		"needless word":    {[]string{"version", "now"}, 2, "", "hint: usage: wxenrich version"},
 		"missing word":     {[]string{"lookup"}, 2, "", "requires at least 1 arg"},
 		"log level":        {[]string{"tail", "--log-level", "loud"}, 2, "", "--log-level \"loud\": want debug"},

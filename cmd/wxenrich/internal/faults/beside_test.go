@@ -67,7 +67,7 @@ func TestReplayBesideLive(t *testing.T) {
 			t.Errorf("the replay has answered event %d, which is not of its range", a.seq)
 		}
 	}
-	if again != int(part) || last.Progress.Done != int64(part) {
+	if p := last.Progress; again != int(part) || p.Done != int64(part) || p.Records+p.Dead != int64(part) || p.Uncounted() != 0 || last.TakenOver == 0 {
 		t.Errorf("the replay has answered %d events, want %d; it says %+v", again, part, last.Progress)
 	}
 

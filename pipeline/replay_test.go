@@ -284,6 +284,42 @@ func TestReplayOfAPartKilled(t *testing.T) {
 
 // TestReplayAtASmallRate does not wait until so few events fill a call, and costs
 // the calls that its price says.
+// A job that waits for its share of the quota does not spend more of it because it
+// is paused, or its replica stopped.
+func TestReplayPausedWithoutQuota(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 1_000
+		kv := w.bucket()
+		w.publish(n, w.openid)
+		cfg := lifelike()
+		cfg.QuotaLimit, cfg.QuotaUnit, cfg.BulkShare = 100, "call", 0.05
+		r := w.start(cfg, w.board(kv))
+		w.stored("WX_PROFILES", n)
+		w.settled(cfg.Durable)
+		viewer := w.viewer(kv)
+		w.replay(viewer, "replay-1", 1, n, job.Spec{})
+		w.until("it waits for its share", func() bool {
+			j, err := viewer.Job("replay-1")
+			return err == nil && strings.Contains(j.Note, "quota")
+		})
+		time.Sleep(time.Minute)
+		spent := w.asked()
+		if _, err := viewer.ChangeJob(w.Context(), appid, "replay-1", (*job.Job).Pause); err != nil {
+			t.Fatal(err)
+		}
+		w.becomes(viewer, "replay-1", job.Paused)
+		time.Sleep(time.Minute)
+		if _, err := viewer.ChangeJob(w.Context(), appid, "replay-1", (*job.Job).Resume); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		r.stop()
+		if more := w.asked() - spent; more != 0 {
+			t.Errorf("%d calls beyond its share, %d before", more, spent)
+		}
+	})
+}
+
 func TestReplayAtASmallRate(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		const n = 200

@@ -17,10 +17,10 @@ func newPeriod(c contexts) period {
 }
 
 // stop begins the end: the open batch goes into free slots, and whatever finds
-// none goes back.
+// none goes back; so does what a task may not ask for now.
 func (l *loop) stop() {
 	l.state.set(State{Phase: Stopping})
-	for l.held == nil && l.batch.Len() > 0 && l.calls < l.cfg.Concurrency {
+	for l.held == nil && l.batch.Len() > 0 && l.calls < l.cfg.Concurrency && l.mayBegin(time.Now()) {
 		l.look(time.Now(), l.apart(l.batch.Take(l.fit())))
 	}
 	l.rest()

@@ -144,9 +144,13 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 		return err
 	}
 	n := j.Crawl.Followers
-	p := pipeline.Price{Messages: n, OpenIDs: n, LookUps: n, BatchSize: lane.BatchSize}
+	most := n
+	if earlier, err := o.board.Job(j.Spec.SinceCrawl); err == nil && earlier.Crawl != nil {
+		most += earlier.Crawl.Listed // who has left is asked for too, and everybody may have
+	}
+	p := pipeline.Price{Messages: most, OpenIDs: most, LookUps: most, BatchSize: lane.BatchSize}
 	calls := pipeline.NewRehearsal(lane, j.Spec.Rate)
-	for range n {
+	for range most {
 		calls.Event()
 		calls.LookUp(false) // WeChat has named them itself
 	}

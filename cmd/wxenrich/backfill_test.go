@@ -32,6 +32,14 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("the list of followers: %v", err)
 	}
 	w.account.Unfollow(w.account.OpenID(0))
+	var price struct{ Followers, Calls int64 }
+	if err := json.Unmarshal([]byte(w.run(t, "", "backfill", "--since-crawl", "last", "--dry-run", "--json").out), &price); err != nil {
+		t.Fatal(err)
+	}
+	// All who follow now may have come, and all who followed then may have left.
+	if most := (2*price.Followers + 1 + 99) / 100; price.Followers == 0 || price.Calls != most {
+		t.Errorf("%+v, want %d calls at most", price, most)
+	}
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, 0, "1 records, 0 came, 1 left", "")
 	w.run(t, "", "backfill", "--missing", "--new").want(t, 0, "0 records", "")
 	w.run(t, "", "backfill", "list", "--all").want(t, 0, "done", "")

@@ -107,7 +107,7 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	stats, err := publishRows(ctx, a, q, rows{source, form, p.dedupe}, p.encoder(inBody))
+	stats, err := publishRows(ctx, a, q, rows{source, form, p.dedupe}, p.encoder(inBody, account.Input.Fields))
 	if err != nil {
 		in := account.Resolve()
 		return missingStream(nc.Explain(err), "no stream stores "+subject, in.Stream, inputSubjects(account))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -91,12 +93,8 @@ func (q *publishQueue) wait(ctx context.Context, left int) error {
 }
 
 // encoder makes the body of an event and its content type; kind is stated when
-// the subject does not.
-func (p publishFlags) encoder(kind string) func(openid string) ([]byte, string) {
-	type body struct {
-		OpenID string `json:"openid" msgpack:"openid"`
-		Type   string `json:"type,omitempty" msgpack:"type,omitempty"`
-	}
+// the subject does not. Each field goes where the account's input.fields says.
+func (p publishFlags) encoder(kind string, fields map[string]string) func(openid string) ([]byte, string) {
 	marshal, contentType := json.Marshal, events.JSON.ContentType()
 	switch {
 	case p.msgpack:
@@ -105,10 +103,32 @@ func (p publishFlags) encoder(kind string) func(openid string) ([]byte, string) 
 		return func(openid string) ([]byte, string) { return []byte(openid), "text/plain" }
 	}
 	return func(openid string) ([]byte, string) {
-		data, err := marshal(body{openid, kind})
+		body := make(map[string]any, 2)
+		putAt(body, cmp.Or(fields["openid"], "openid"), openid)
+		if kind != "" {
+			putAt(body, cmp.Or(fields["type"], "type"), kind)
+		}
+		data, err := marshal(body)
 		if err != nil {
-			panic(err) // two strings always marshal
+			panic(err) // texts always marshal
 		}
 		return data, contentType
+	}
+}
+
+// putAt puts a value into a document, at a path such as data.openId.
+func putAt(doc map[string]any, path, value string) {
+	for {
+		name, rest, deeper := strings.Cut(path, ".")
+		if !deeper {
+			doc[name] = value
+			return
+		}
+		inner, ok := doc[name].(map[string]any)
+		if !ok {
+			inner = make(map[string]any, 1)
+			doc[name] = inner
+		}
+		doc, path = inner, rest
 	}
 }

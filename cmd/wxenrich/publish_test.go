@@ -26,6 +26,24 @@ func decoded(t *testing.T, w *world) (types, openids []string) {
 	return types, openids
 }
 
+// What is published is for this account's own service to read, wherever that looks.
+func TestPublishIntoMappedFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	w.environ = append(w.environ, "WXENRICH_INPUT_FIELDS=openid=data.openId,type=data.what")
+	ids := []string{w.account.OpenID(0), w.account.OpenID(1)}
+	w.run(t, "", "publish", "--json", "--type", "SCAN", ids[0]).want(t, 0, "published 1", "")
+	w.run(t, "", "publish", "--msgpack", "--type", "SCAN", ids[1]).want(t, 0, "published 1", "")
+	d := events.Decoder{AppID: testAppID, Fields: map[string]string{"openid": "data.openId", "type": "data.what"}}
+	for i, m := range stored(t, w.nats.JetStream()) {
+		e, err := d.Decode(events.Message{Source: events.Source{Stream: "WX_EVENTS", Subject: m.Subject()}, Header: m.Headers(), Data: m.Data()})
+		if err != nil || e.OpenID != ids[i] || e.Type != "SCAN" {
+			t.Errorf("%s is read as %+v, %v", m.Data(), e, err)
+		}
+	}
+}
+
 func TestPublishForms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -18,7 +18,9 @@ func TestPriceOfAReplay(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n = 12_000
+				const smaller = min(scale, 2)
+				const n, people = 12_000 / smaller, 6_000 / smaller
+				memory := memory / smaller
 				kv := w.bucket()
 				rng := rand.New(rand.NewPCG(1, 2))
 				w.publish(n, func(i int) []byte {
@@ -28,7 +30,7 @@ func TestPriceOfAReplay(t *testing.T) {
 					case i%100 == 8:
 						return []byte("not an openid")
 					}
-					return w.openid(int(math.Floor(6000 * rng.Float64())))
+					return w.openid(int(math.Floor(people * rng.Float64())))
 				})
 				cfg := lifelike()
 				w.start(cfg, w.board(kv), func(d *pipeline.Deps) { d.Recent = pipeline.NewRecent(memory) })

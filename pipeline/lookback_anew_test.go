@@ -28,14 +28,8 @@ func TestLookBackReadsOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
-				js, err := jetstream.New(server.Connect())
-				if err != nil {
-					t.Fatal(err)
-				}
-				s := &stage{t, js}
-				s.create()
+				s, b := newStage(t, server)
 				s.answer(1, 10)
-				b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1}
 				if err := b.read(t.Context(), 1, time.Now().Add(-time.Hour)); err != nil {
 					t.Fatal(err)
 				}
@@ -46,7 +40,7 @@ func TestLookBackReadsOn(t *testing.T) {
 				}
 				var got []uint64
 				for seq := range uint64(20) {
-					if b.answered(&delivery{event: events.Event{Source: source(seq + 1)}}) != 0 {
+					if knows(b, seq+1) {
 						got = append(got, seq+1)
 					}
 				}
@@ -62,18 +56,11 @@ func TestLookBackReadsOn(t *testing.T) {
 // what is known stays bounded.
 func TestLookBackInABacklog(t *testing.T) {
 	eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
-		js, err := jetstream.New(server.Connect())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &stage{t, js}
-		s.create()
 		const n, step, reach = 2000, 20, 50
+		s, b := newStage(t, server)
+		b.span = 2 * reach
 		since := time.Now().Add(-time.Hour)
-		b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1, span: 2 * reach}
-		answered := func(seq uint64) bool {
-			return b.answered(&delivery{event: events.Event{Source: source(seq)}}) != 0
-		}
+		var err error
 		for seq := uint64(1); seq <= n; seq += step {
 			time.Sleep(time.Minute)
 			if !b.covers(seq, since) {
@@ -85,12 +72,12 @@ func TestLookBackInABacklog(t *testing.T) {
 				t.Fatal(err)
 			}
 			for back := uint64(1); back < min(reach, seq); back++ {
-				if !b.covers(seq-back, since) || !answered(seq-back) {
+				if !b.covers(seq-back, since) || !knows(b, seq-back) {
 					t.Fatalf("at %d: %d has an answer, and nobody knows", seq, seq-back)
 				}
 			}
-			if answered(seq) || len(b.known) > 4*reach {
-				t.Fatalf("at %d: answered %v, %d known", seq, answered(seq), len(b.known))
+			if knows(b, seq) || len(b.known) > 4*reach {
+				t.Fatalf("at %d: answered %v, %d known", seq, knows(b, seq), len(b.known))
 			}
 			s.answer(seq, seq+step-1)
 		}
@@ -104,16 +91,11 @@ func TestLookBackInABacklog(t *testing.T) {
 // read when it is its turn.
 func TestLookBackAhead(t *testing.T) {
 	eventstest.Bubble(t, func(t *testing.T, server *eventstest.Server) {
-		js, err := jetstream.New(server.Connect())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &stage{t, js}
-		s.create()
 		const n, reach = 1000, 50
+		s, b := newStage(t, server)
+		b.span = 2 * reach
 		s.answer(1, n)
 		since := time.Now().Add(-time.Hour)
-		b := &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1, span: 2 * reach}
 		reads := 0
 		for seq := uint64(1); seq <= n; seq++ {
 			if !b.covers(seq, since) {
@@ -122,7 +104,7 @@ func TestLookBackAhead(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if b.answered(&delivery{event: events.Event{Source: source(seq)}}) == 0 {
+			if !knows(b, seq) {
 				t.Fatalf("%d has an answer, and nobody knows", seq)
 			}
 			if len(b.known) > 4*reach {
@@ -139,6 +121,23 @@ func TestLookBackAhead(t *testing.T) {
 type stage struct {
 	*testing.T
 	js jetstream.JetStream
+}
+
+// newStage makes the stream, and somebody who looks back in it.
+func newStage(t *testing.T, server *eventstest.Server) (*stage, *lookBack) {
+	t.Helper()
+	js, err := jetstream.New(server.Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{t, js}
+	s.create()
+	return s, &lookBack{js: js, places: []place{{stream: "OUT", subject: "out.*", fills: 1}}, all: 1}
+}
+
+// knows reports whether an event has an answer, as far as b has read.
+func knows(b *lookBack, seq uint64) bool {
+	return b.answered(&delivery{event: events.Event{Source: source(seq)}}) != 0
 }
 
 // create makes the stream, anew if it was there.

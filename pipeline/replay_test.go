@@ -282,8 +282,6 @@ func TestReplayOfAPartKilled(t *testing.T) {
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 }
 
-// TestReplayAtASmallRate does not wait until so few events fill a call, and costs
-// the calls that its price says.
 // A job that waits for its share of the quota does not spend more of it because it
 // is paused, or its replica stopped.
 func TestReplayPausedWithoutQuota(t *testing.T) {
@@ -320,6 +318,8 @@ func TestReplayPausedWithoutQuota(t *testing.T) {
 	})
 }
 
+// TestReplayAtASmallRate does not wait until so few events fill a call, and costs
+// the calls that its price says.
 func TestReplayAtASmallRate(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		const n = 200

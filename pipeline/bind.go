@@ -169,6 +169,9 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 			return b, err
 		}
 		l.places.Store(found)
+		if mark.May == 0 && l.untouched(ctx, &b, found.places) {
+			b.raise, b.upTo = 0, 0
+		}
 	}
 	return b, l.inspect(&info.Config, b.consumer.CachedInfo())
 }

@@ -25,6 +25,8 @@ type fleet struct {
 	places  map[string]*place // by appid; one that is not wanted goes when its lane has ended
 	keepers sync.WaitGroup
 	idle    chan struct{} // holds a value when no lane is left that has not ended by itself
+
+	preparing chan struct{} // a slot for each account that gets its first token
 }
 
 // member is a lane and the client that it asks with.
@@ -48,7 +50,10 @@ type place struct {
 }
 
 func newFleet(log *slog.Logger) *fleet {
-	return &fleet{log: log, places: make(map[string]*place), idle: make(chan struct{}, 1)}
+	return &fleet{
+		log: log, places: make(map[string]*place), idle: make(chan struct{}, 1),
+		preparing: make(chan struct{}, mostPreparing),
+	}
 }
 
 // add gives an account a place; m may be nil.
@@ -141,6 +146,8 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 		if len(p.changed) > 0 { // while there was nothing to stop
 			stop()
 		}
+		var preparing sync.WaitGroup
+		preparing.Go(func() { f.prepare(running, m) })
 		if err := m.lane.Run(running); running.Err() == nil {
 			f.hasEnded(p, err)
 		}
@@ -149,6 +156,7 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 		case <-ctx.Done():
 		}
 		stop()
+		preparing.Wait()
 		f.mu.Lock()
 		p.now, p.stop = nil, nil
 		if ctx.Err() == nil {
@@ -156,6 +164,25 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 		}
 		f.mu.Unlock()
 		m.close(f.log)
+	}
+}
+
+// mostPreparing is how many accounts fetch their first token at once: a thousand of
+// them are not to open a connection each.
+const mostPreparing = 8
+
+// prepare has an account's client ready for the first call. An error says what that
+// will meet with; nothing hangs on it here.
+func (f *fleet) prepare(ctx context.Context, m *member) {
+	select {
+	case f.preparing <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-f.preparing }()
+	if err := m.client.Prepare(ctx); err != nil && ctx.Err() == nil {
+		f.log.Warn("the account has no token yet; the first call will ask again",
+			slog.String("appid", m.lane.AppID()), slog.Any("error", err))
 	}
 }
 

@@ -99,3 +99,14 @@ func TestSIGTERMWhileWaitingForNATS(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, p.out)
 	}
 }
+
+// A wrong secret is said when the service starts, not when the first event comes.
+func TestWrongSecretShowsAtTheStart(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, t.TempDir(), func(f *folder) {
+		f.write("one.yaml", f.file(testAppID, ""))
+		f.environ = append(f.environ, "WX_SECRET=wrong")
+	})
+	f.run.up(t, "the account has no token yet")
+	f.ready(200, testAppID, true)
+}

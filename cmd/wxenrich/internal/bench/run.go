@@ -46,6 +46,7 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profiles Profiles
 		if err := w.listening(ctx, relay); err != nil {
 			return f, err
 		}
+		pause(ctx, time.Second)                                  // a start is not what is measured: connections, a token
 		for _, k := range append([]*child{w.nats}, workers...) { // a thousand lanes have cost something to begin
 			k.begin()
 		}

@@ -1,6 +1,7 @@
 package wxapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,21 @@ type API struct {
 	// from somebody else; else empty.
 	TokenHint string
 
+	tokens      wechat.TokenSource
+	early       bool   // a token may be fetched before it is needed
 	closeTokens func() // may be nil
+}
+
+// Prepare gets a token before the first call needs it, and with it a connection.
+// What is wrong with the secret or the address shows at the start then, and not with
+// the first event at night. A classic token ends the one before, which others may
+// use: that is left to whoever has something to ask.
+func (a *API) Prepare(ctx context.Context) error {
+	if !a.early {
+		return nil
+	}
+	_, err := a.tokens.Token(ctx)
+	return err
 }
 
 // Close ends what Renewed has begun, and waits for it. Whoever never calls
@@ -79,7 +94,7 @@ func New(a *config.Account, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", a.AppID, err)
 	}
-	api := &API{Client: c, TokenHint: tokenHint(a.Token.Source)}
+	api := &API{Client: c, TokenHint: tokenHint(a.Token.Source), tokens: tokens, early: a.Token.Source != "classic"}
 	if r, ok := tokens.(interface{ Renewed() bool }); ok {
 		api.Renewed = r.Renewed
 	}

@@ -257,3 +257,35 @@ func TestUnknownSource(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A token is there before the first call, unless to fetch it would end somebody
+// else's; and a secret that is wrong shows before any event.
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	for source, calls := range map[string]int{"stable": 1, "classic": 0} {
+		account, a := simulator(t)
+		a.Token.Source = source
+		a.SecretFile = filepath.Join(t.TempDir(), "secret")
+		prepare := func(secret string) error {
+			write(t, a.SecretFile, secret)
+			client, err := wxapi.New(a, wxapi.Options{Getenv: noEnv})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return client.Prepare(t.Context())
+		}
+		if err := prepare("right"); err != nil {
+			t.Errorf("%s: %v", source, err)
+		}
+		got := 0
+		for _, n := range account.Stats().Calls {
+			got += n
+		}
+		if got != calls {
+			t.Errorf("%s: %d calls, want %d: %v", source, got, calls, account.Stats().Calls)
+		}
+		if err := prepare("wrong"); (wechat.ClassOf(err) == wechat.Operator) != (calls > 0) {
+			t.Errorf("%s: a wrong secret: %v", source, err)
+		}
+	}
+}

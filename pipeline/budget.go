@@ -129,7 +129,7 @@ func (b *budget) spent(now time.Time, rand func() float64) *Hold {
 	return &Hold{
 		Reason: HoldDailyQuota, Since: now, Until: afterMidnight(now, rand),
 		Detail: fmt.Sprintf("%d of the %d that quota.limit and quota.use_at_most allow a day are used", b.ledger.Used(now), b.ledger.Limit()),
-		Hint:   "it goes on by itself after midnight in Beijing; to go on today raise quota.limit or quota.use_at_most, and then \"wxenrich probe\" it",
+		Hint:   "it goes on by itself after midnight in Beijing; to go on today raise quota.limit or quota.use_at_most, and have the accounts read again (SIGHUP) or start anew",
 	}
 }
 

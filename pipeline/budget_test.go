@@ -86,6 +86,36 @@ func TestShareOfTheQuotaHoldsUntilMidnight(t *testing.T) {
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 }
 
+// Who has raised the account's own limit need not say so a second time; a start
+// alone tries nothing.
+func TestRaisedLimitEndsItsHold(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		cfg := lifelike()
+		cfg.QuotaLimit, cfg.QuotaUnit, cfg.BatchSize = 20, "call", 10
+		w.publish(300, w.openid)
+		began := time.Now()
+		for _, limit := range []int64{20, 20, 100} {
+			cfg.QuotaLimit = limit
+			before := w.asked()
+			lane := w.start(cfg, w.board(kv))
+			if limit == 100 {
+				w.answers(300)
+				break
+			}
+			time.Sleep(time.Minute)
+			w.wantHold(lane, pipeline.HoldDailyQuota, 0)
+			if n := w.asked() - before; before > 0 && n > 0 {
+				t.Errorf("%d calls under the limit that had brought the hold about", n)
+			}
+			lane.stop()
+		}
+		if d := time.Since(began); d > time.Hour {
+			t.Errorf("it went on after %v only", d)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
 func TestIdleLaneDoesNotAskForTheQuota(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		lane := w.start(lifelike())

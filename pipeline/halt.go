@@ -3,6 +3,8 @@ package pipeline
 import (
 	"log/slog"
 	"time"
+
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 )
 
 // halting is why and how a lane rests. It belongs to the loop.
@@ -114,6 +116,23 @@ func (l *loop) noticed() {
 		l.free = time.Now().Add(time.Duration(l.rand() * float64(freeJitter)))
 	}
 	l.catchUp()
+}
+
+// rejudge tries the account at once if it rests by our own limits alone, and those
+// of this replica leave something: they have been raised since. That is for a lane
+// that begins. Replicas with different limits would else undo for ever what the
+// others have said.
+func (l *loop) rejudge(now time.Time) {
+	if l.task != nil || l.held == nil || !l.held.byOurLimits() {
+		return
+	}
+	exhausted := true
+	l.budget.do(func(b *quota.Ledger) { exhausted = b.Exhausted(now) })
+	if exhausted {
+		return
+	}
+	l.log.Info("the quota's limits leave something again")
+	l.try()
 }
 
 // nextOfHold says when the hold has to be looked at.

@@ -72,6 +72,10 @@ const probeLease = time.Minute
 // elsewhere and may still be answered.
 func (h *Hold) Own() bool { return h.Reason == HoldAddress }
 
+// byOurLimits reports whether quota.limit or quota.use_at_most brought the hold
+// about: WeChat has refused nothing.
+func (h *Hold) byOurLimits() bool { return h.Reason == HoldDailyQuota && h.Code == 0 }
+
 // due is when the account is tried next; false if never by itself.
 func (h *Hold) due() (time.Time, bool) {
 	if h.Prober != "" {

@@ -114,6 +114,7 @@ func (l *loop) run() {
 	l.state.set(State{Phase: Running})
 	stopped := l.c.stop.Done()
 	l.noticed() // the account may be on hold since before
+	l.rejudge(time.Now())
 	for {
 		l.takePoured()
 		now := time.Now()

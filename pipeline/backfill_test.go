@@ -17,11 +17,15 @@ import (
 const backfillSubject = "wx.events." + appid + ".backfill"
 
 // backfill writes down a job for the account's followers.
-func (w *world) backfill(b *pipeline.Board, id string, spec job.Spec) {
+func (w *world) backfill(b *pipeline.Board, id string, spec job.Spec, begun ...*job.Crawl) {
 	w.Helper()
+	var crawl *job.Crawl
+	if len(begun) > 0 {
+		crawl = begun[0]
+	}
 	if err := b.AddJob(w.Context(), job.Job{
 		ID: id, AppID: appid, Kind: job.Backfill, Lane: config().Durable, Spec: spec,
-		Range: job.Range{Stream: "WX_EVENTS", Subjects: []string{backfillSubject}}, State: job.Pending, Created: time.Now(),
+		Range: job.Range{Stream: "WX_EVENTS", Subjects: []string{backfillSubject}}, Crawl: crawl, State: job.Pending, Created: time.Now(),
 	}); err != nil {
 		w.Fatal(err)
 	}
@@ -127,9 +131,10 @@ func TestBackfillOfSome(t *testing.T) {
 		w.acc.Unfollow(w.acc.OpenID(3))
 		w.acc.Unfollow(w.acc.OpenID(4))
 		w.acc.Follow(w.acc.UnknownOpenID(1))
-		w.backfill(viewer, "backfill-3", job.Spec{SinceCrawl: "backfill-1"})
+		// Its range begins before the other's events, as if both had been at work.
+		w.backfill(viewer, "backfill-3", job.Spec{SinceCrawl: "backfill-1"}, &job.Crawl{After: 1})
 		j := w.becomes(viewer, "backfill-3", job.Done)
-		if c := j.Crawl; c.Left != 2 || c.Joined > 1 || j.Progress.Records != c.Left+c.Joined {
+		if c := j.Crawl; c.Left != 2 || c.Joined > 1 || j.Progress.Records != c.Left+c.Joined || j.Progress.Skipped != 0 {
 			t.Errorf("who came and left: %+v, %+v", c, j.Progress)
 		}
 		if n := w.people()[w.acc.OpenID(3)]; n != 2 {
@@ -183,6 +188,15 @@ func TestBackfillRestsWithItsAccount(t *testing.T) {
 			}
 		}
 		w.until("it says that it is refused", says("48001"))
+		dry := func(id, word string) {
+			t.Helper()
+			w.backfill(viewer, id, job.Spec{DryRun: true})
+			asked := time.Now()
+			if j := w.becomes(viewer, id, job.Failed); !strings.Contains(j.Note, word) || !j.Over() || time.Since(asked) > 10*time.Second {
+				t.Errorf("a dry run after %v: %s", time.Since(asked), j.Note)
+			}
+		}
+		dry("backfill-dry-1", "48001")
 		time.Sleep(20 * time.Minute)
 		if pages := w.pages(); pages < 2 || pages > 6 {
 			t.Errorf("%d calls of user/get in 20 minutes", pages)
@@ -190,6 +204,7 @@ func TestBackfillRestsWithItsAccount(t *testing.T) {
 		w.publish(1, w.openid)
 		w.until("the account is on hold", func() bool { return lane.State().Phase == pipeline.Held })
 		w.until("it says so", says("on hold"))
+		dry("backfill-dry-2", "on hold")
 		pages := w.pages()
 		time.Sleep(20 * time.Minute)
 		if n := w.pages() - pages; n > 0 {

@@ -44,6 +44,7 @@ func (l *Lane) bulkLane(j *job.Job) (*Lane, error) {
 	if j.Kind == job.Backfill {
 		t.gen = "" // its events are events like others
 		t.keep = func(e *events.Event) bool { return strings.HasPrefix(e.ID, j.ID+"-") }
+		t.shared = true // a job beside it makes events too
 	}
 	bulk, err := l.besides(j, cfg)
 	if err != nil {

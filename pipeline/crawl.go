@@ -126,14 +126,17 @@ func (b *backfill) behindOne(ctx context.Context, cursors []string) (page wechat
 // the table does not know.
 const crawlTries = 6
 
-// page asks for one page, for as long as it takes. It is no look-up: user/get
-// has a quota of its own, and nothing is known of anybody by it.
+// page asks for one page, for as long as it takes; a dry run only as long as
+// somebody would wait for it. It is no look-up: user/get has a quota of its own,
+// and nothing is known of anybody by it.
 func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err error) {
 	wait := newBackOff(b.cfg.RetryInitial, b.cfg.RetryMax, b.rand)
 	spentWait := 2 * time.Minute // it may be a limit a minute in disguise
 	refused := 0
 	for tries := 1; ; {
-		b.whileHeld(ctx)
+		if err := b.whileHeld(ctx); err != nil {
+			return page, err
+		}
 		began, ok := b.turn(ctx)
 		if !ok {
 			return page, context.Cause(ctx)
@@ -148,6 +151,12 @@ func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err
 			return page, context.Cause(ctx)
 		case e == nil:
 			return page, err
+		case b.j.Spec.DryRun && (tries == crawlTries || !soon(e)):
+			return page, fmt.Errorf("list the followers: %w; %s", err, e.Advice())
+		case b.j.Spec.DryRun:
+			tries++
+			wait.wish = e.After
+			sleep(ctx, wait.NextBackOff())
 		case e.Class == wechat.DailyQuota:
 			b.say("the day's calls of user/get are spent; it goes on after midnight in Beijing, or within an hour after they are raised or cleared")
 			now := time.Now()

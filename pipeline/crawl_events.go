@@ -55,7 +55,7 @@ func (b *backfill) publish(ctx context.Context) error {
 	subject := b.j.Range.Subjects[0]
 	there := make(people)
 	if b.now.After == 0 {
-		b.now.After = max(1, input.CachedInfo().State.LastSeq) // 0 means that none can be there
+		b.now.After = input.CachedInfo().State.LastSeq + 1 // 0 means that none can be there
 		if err := b.save(ctx, nil); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -10,26 +11,45 @@ import (
 )
 
 // whileHeld waits until the account is not on hold for this replica: it asks for
-// nothing then.
-func (b *backfill) whileHeld(ctx context.Context) {
+// nothing then. A dry run waits no longer than a hold needs that has been ended,
+// since somebody waits for it; and one call of user/get is made also while the
+// calls of look-ups are spent.
+func (b *backfill) whileHeld(ctx context.Context) error {
 	waits := false
+	var impatient <-chan time.Time
+	if b.j.Spec.DryRun {
+		impatient = time.After(2 * freeJitter)
+	}
 	for ctx.Err() == nil {
 		s, changed := b.live.state.watch()
 		if s.Phase != Held {
 			break
 		}
-		if s.Hold != nil {
-			b.say("the account is on hold: " + s.Hold.Reason)
+		if b.j.Spec.DryRun && s.Hold.Reason == HoldDailyQuota {
+			break
 		}
+		b.say("the account is on hold: " + s.Hold.Reason)
 		waits = true
 		select {
 		case <-changed:
+		case <-impatient:
+			return fmt.Errorf("the account is on hold: %s; %s", s.Hold.Reason, s.Hold.Hint)
 		case <-ctx.Done():
 		}
 	}
 	if waits {
 		b.say(listing)
 	}
+	return nil
+}
+
+// soon reports whether an error may be over in moments.
+func soon(e *wechat.Error) bool {
+	switch e.Class {
+	case wechat.Transient, wechat.StaleToken, wechat.Unknown:
+		return e.After < time.Minute
+	}
+	return false
 }
 
 // mendable reports whether a class of errors is the account's, and somebody may
@@ -60,7 +80,7 @@ func (b *backfill) rest(ctx context.Context, e *wechat.Error, before int) {
 	for {
 		s, changed := b.live.state.watch()
 		if s.Phase == Held {
-			b.whileHeld(ctx)
+			_ = b.whileHeld(ctx) // no dry run rests
 			return
 		}
 		select {

@@ -87,7 +87,9 @@ func (l *loop) leavesOut(d *delivery) bool {
 	l.left(d)
 	_ = d.msg.Ack()
 	d.ended("left_out")
-	l.stats.skipped.Add(1)
+	if l.task == nil || !l.task.shared {
+		l.stats.skipped.Add(1)
+	}
 	return true
 }
 

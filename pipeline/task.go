@@ -23,6 +23,7 @@ type task struct {
 	letters  *job.Letters             // which dead letters to answer, of a redrive; nil: the range is of events
 	records  bool                     // the range is of records
 	maxAge   time.Duration            // how old an answer of the live lane may be to serve as well
+	shared   bool                     // others' events may lie in the range: they count for nothing
 	rate     float64                  // events a second at most; 0: no limit
 
 	morgue  atomic.Pointer[jetstream.Stream] // where the letters are; nil while nobody has asked

@@ -44,7 +44,11 @@ events only of those who came or left since, with or without an event.
 
 Ctrl-C pauses it. The same command again, or "wxenrich backfill resume ID", goes
 on where it was; so does a replica after a crash, with no page lost and nobody
-answered twice.`,
+answered twice. Exit code 3 when there is nobody to make an event of.
+
+--dry-run has WeChat say how many follow, by one call. It does not wait for an
+account on hold: unless only the day's calls are spent, the price is then that of
+the latest count there was, or exit code 1 where there was none.`,
 		Example: `  wxenrich backfill --missing --detach
   wxenrich backfill --appid wx0123456789abcdef --rate 50 --new --detach`,
 	}
@@ -87,6 +91,9 @@ func (f *backfillFlags) run(ctx context.Context, a *app) error {
 		j.Range = job.Range{Stream: account.Resolve().Stream, Subjects: []string{subject}}
 		if err := o.takes(ctx, j.Range.Stream, subject); err != nil {
 			return err
+		}
+		if held := o.held(account.AppID); f.dryRun && held != nil && held.Reason != pipeline.HoldDailyQuota {
+			return o.priceWhileHeld(a, &j, held, f.follow.json)
 		}
 		return o.begin(ctx, a, j, f.anew || f.dryRun, f.follow)
 	})
@@ -136,6 +143,18 @@ func (o *office) takes(ctx context.Context, name, subject string) error {
 	return missingStream(err, "stream "+name+" does not listen to "+subject, name, []string{subject})
 }
 
+// priceWhileHeld says what a backfill would take of an account that answers
+// nobody now, by what was counted last.
+func (o *office) priceWhileHeld(a *app, j *job.Job, held *pipeline.Hold, asJSON bool) error {
+	for _, old := range slices.Backward(o.board.Jobs(j.AppID)) {
+		if old.Crawl != nil && old.Crawl.Followers > 0 {
+			j.Crawl, j.Started = &job.Crawl{Followers: old.Crawl.Followers}, old.Started
+			return o.printBackfillPrice(a, j, asJSON)
+		}
+	}
+	return failed("%s is on hold, so nobody asks how many follow, and no earlier backfill has: %s", j.AppID, holdUntilText(held)).hint("%s", held.Hint)
+}
+
 // printBackfillPrice says what a backfill would take.
 func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 	account := o.cfg.Anyone(j.AppID)
@@ -162,28 +181,36 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 		q = pipeline.Quota{Unit: "unknown"}
 	}
 	takes := p.Takes(lane, j.Spec.Rate)
+	held := o.held(j.AppID)
 	if asJSON {
 		return a.printJSON(struct {
-			AppID     string  `json:"appid"`
-			Followers int64   `json:"followers"`
-			Pages     int64   `json:"pages"`
-			Calls     int64   `json:"calls"`
-			Cost      int64   `json:"quota_cost"`
-			Unit      string  `json:"quota_unit"`
-			Limit     int64   `json:"quota_limit,omitempty"`
-			Days      int64   `json:"days,omitempty"`
-			Seconds   float64 `json:"seconds"`
-		}{j.AppID, n, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds()})
+			AppID     string         `json:"appid"`
+			Followers int64          `json:"followers"`
+			Counted   time.Time      `json:"counted"`
+			Pages     int64          `json:"pages"`
+			Calls     int64          `json:"calls"`
+			Cost      int64          `json:"quota_cost"`
+			Unit      string         `json:"quota_unit"`
+			Limit     int64          `json:"quota_limit,omitempty"`
+			Days      int64          `json:"days,omitempty"`
+			Seconds   float64        `json:"seconds"`
+			Hold      *pipeline.Hold `json:"hold,omitempty"`
+		}{j.AppID, n, j.Started, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds(), held})
+	}
+	counted := ""
+	if since := time.Since(j.Started); since > time.Minute {
+		counted = ", " + age(new(since.Seconds())) + " ago"
 	}
 	atMost := ""
 	if j.Spec.Missing || j.Spec.SinceCrawl != "" {
 		atMost = " at most"
 	}
 	return term.Of(a.out, a.getenv).Pairs([][2]string{
-		{"followers", grouped(uint64(n)) + ", by WeChat's count"},
+		{"followers", grouped(uint64(n)) + ", by WeChat's count" + counted},
 		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
 		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes)},
+		{"time", takesText(takes, p.Days(lane, q))},
+		{"on hold", holdUntilText(held)},
 	})
 }

@@ -18,8 +18,16 @@ func TestBackfill(t *testing.T) {
 	w.settle(t, 2)
 	w.run(t, "", "backfill", "--dry-run", "--detach").want(t, exitUsage, "", "leave out --detach")
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, exitNotFound, "", "no such backfill")
+	w.run(t, "", "hold", "--why", "rotation").want(t, 0, "", "")
+	w.run(t, "", "backfill", "--dry-run").want(t, exitFailed, "", "is on hold, so nobody asks how many follow, and no earlier backfill has: manual: rotation")
+	w.run(t, "", "resume").want(t, 0, "", "")
 	r := w.run(t, "", "backfill", "--dry-run")
 	r.want(t, 0, "by WeChat's count", "")
+	w.run(t, "", "hold").want(t, 0, "", "")
+	w.run(t, "", "backfill", "--dry-run").want(t, 0, "on hold    manual, until somebody ends it", "")
+	w.run(t, "", "resume").want(t, 0, "", "")
+	w.run(t, "", "backfill", "list").want(t, 0, "", "there are none")
+	w.run(t, "", "backfill", "list", "--all").want(t, 0, "dry run, done", "")
 	w.run(t, "", "backfill", "--dry-run", "--json").want(t, 0, `"pages":2`, "")
 	page, err := js.Stream(t.Context(), "WX_EVENTS")
 	if err != nil || page.CachedInfo().State.Msgs != 2 {
@@ -41,7 +49,7 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("%+v, want %d calls at most", price, most)
 	}
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, 0, "1 records, 0 came, 1 left", "")
-	w.run(t, "", "backfill", "--missing", "--new").want(t, 0, "0 records", "")
+	w.run(t, "", "backfill", "--missing", "--new").want(t, exitNotFound, "0 records", "there was nobody to make an event of")
 	w.run(t, "", "backfill", "list", "--all").want(t, 0, "done", "")
 	w.run(t, "", "audit").want(t, 0, testAppID+", backfill", "")
 	var report audit.Report

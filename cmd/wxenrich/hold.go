@@ -200,6 +200,17 @@ func (f *holdFlags) probe(ctx context.Context, a *app, board *pipeline.Board, ap
 	}
 }
 
+// holdUntilText is a hold, and until when; empty for none.
+func holdUntilText(h *pipeline.Hold) string {
+	switch {
+	case h == nil:
+		return ""
+	case h.Until.IsZero():
+		return holdText(h) + ", until somebody ends it"
+	}
+	return holdText(h) + ", until it is tried at " + h.Until.Local().Format(time.RFC3339)
+}
+
 // holdText is a hold in one line.
 func holdText(h *pipeline.Hold) string {
 	s := h.Reason

@@ -119,22 +119,35 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 
 // interrupted pauses a job because whoever watched it has gone.
 func (o *office) interrupted(ctx context.Context, j *job.Job) error {
-	_, err := o.board.ChangeJob(ctx, j.AppID, j.ID, (*job.Job).Pause)
+	change, word := (*job.Job).Pause, "paused"
+	if j.Spec.DryRun { // nobody goes on with it
+		change, word = func(j *job.Job) error { return j.Cancel(time.Now()) }, "cancelled"
+	}
+	_, err := o.board.ChangeJob(ctx, j.AppID, j.ID, change)
 	if errors.Is(err, job.ErrOver) {
 		return nil // it was quicker
 	}
 	if err != nil {
-		return failed("%s goes on, since it could not be paused: %w", j.ID, err)
+		return failed("%s goes on, since it could not be %s: %w", j.ID, word, err)
 	}
-	e := failed("%s is paused", j.ID).hint("wxenrich %s resume %s", commandOf(j.Kind), j.ID)
+	e := failed("%s is %s", j.ID, word)
+	if !j.Spec.DryRun {
+		e = e.hint("wxenrich %s resume %s", commandOf(j.Kind), j.ID)
+	}
 	e.code = exitInterrupted
 	return e
 }
 
 // ended says what came of a job.
 func (o *office) ended(a *app, j *job.Job, f followFlags) error {
-	if j.State == job.Done && j.Spec.DryRun && j.Crawl != nil {
-		return o.printBackfillPrice(a, j, f.json)
+	if j.Spec.DryRun && j.State == job.Done && j.Crawl != nil {
+		if err := o.printBackfillPrice(a, j, f.json); err != nil || j.Crawl.Followers > 0 {
+			return err
+		}
+		return nothing("nobody follows %s", j.AppID)
+	}
+	if j.Spec.DryRun && j.State == job.Failed {
+		return failed("%s has failed: %s", j.ID, j.Note)
 	}
 	if f.silent {
 		fmt.Fprintf(a.err, "%s is %s: %s\n", j.ID, j.State, resultText(j))
@@ -147,8 +160,11 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	}
 	switch j.State {
 	case job.Done:
-		if p := j.Progress; j.Kind == job.Replay && p.Skipped > 0 && p.Records+p.Dead+p.Repeats == 0 {
+		switch p := j.Progress; {
+		case j.Kind == job.Replay && p.Skipped > 0 && p.Records+p.Dead+p.Repeats == 0:
 			return nothing(nothingAsked)
+		case j.Kind == job.Backfill && p.Total == 0:
+			return nothing("there was nobody to make an event of")
 		}
 		return nil
 	case job.Failed:

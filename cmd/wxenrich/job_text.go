@@ -27,6 +27,12 @@ func sizeText(j *job.Job) string {
 
 // resultText is what a job has done.
 func resultText(j *job.Job) string {
+	if j.Spec.DryRun {
+		if j.Crawl == nil || j.Crawl.Calls == 0 {
+			return "nothing was counted"
+		}
+		return grouped(uint64(j.Crawl.Followers)) + " followers counted"
+	}
 	p := j.Progress
 	about, atLeast := "", ""
 	switch {
@@ -38,6 +44,10 @@ func resultText(j *job.Job) string {
 	if j.TakenOver > 0 || about != "" {
 		atLeast = "at least "
 	}
+	left := "left out"
+	if j.Kind == job.Backfill {
+		left = "of people who are erased" // it makes events only of whom it is to answer
+	}
 	parts := []string{about + grouped(uint64(p.Records)) + " records"}
 	if j.Spec.SinceCrawl != "" && j.Crawl != nil {
 		parts = append(parts, fmt.Sprintf("%s came, %s left", grouped(uint64(j.Crawl.Joined)), grouped(uint64(j.Crawl.Left))))
@@ -45,7 +55,7 @@ func resultText(j *job.Job) string {
 	for _, c := range []struct {
 		n    int64
 		what string
-	}{{p.Dead, "dead letters"}, {p.Skipped, "left out"}, {p.Repeats, "answered before"}} {
+	}{{p.Dead, "dead letters"}, {p.Skipped, left}, {p.Repeats, "answered before"}} {
 		if c.n > 0 {
 			parts = append(parts, grouped(uint64(c.n))+" "+c.what)
 		}

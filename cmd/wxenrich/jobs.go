@@ -93,9 +93,15 @@ func (a *app) listJobs(jobs []job.Job, asJSON bool) error {
 		if p.Total > 0 {
 			done = fmt.Sprintf("%d%%", int(100*share(&j)))
 		}
+		state, note := string(j.State), j.Note
+		behind, of, calls := grouped(uint64(p.Done)), grouped(uint64(p.Total)), grouped(uint64(p.Calls))
+		if j.Spec.DryRun {
+			state, note = "dry run, "+state, cmp.Or(note, resultText(&j))
+			behind, of, calls = unknownCell, unknownCell, unknownCell
+		}
 		rows = append(rows, []string{
-			j.ID, j.AppID, string(j.State), done, grouped(uint64(p.Done)), grouped(uint64(p.Total)), grouped(uint64(p.Calls)),
-			age(new(time.Since(j.Created).Seconds())), cmp.Or(rateText(&j.Spec), unknownCell), cmp.Or(onlyText(&j.Spec), unknownCell), j.By, j.Note,
+			j.ID, j.AppID, state, done, behind, of, calls,
+			age(new(time.Since(j.Created).Seconds())), cmp.Or(rateText(&j.Spec), unknownCell), cmp.Or(onlyText(&j.Spec), unknownCell), j.By, note,
 		})
 	}
 	if len(rows) == 0 {

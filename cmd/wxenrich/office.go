@@ -85,6 +85,14 @@ func checkServed(ctx context.Context, js jetstream.JetStream, board *pipeline.Bo
 	return e
 }
 
+// held is the account's hold, which all replicas heed; nil if there is none.
+func (o *office) held(appid string) *pipeline.Hold {
+	if hs := o.board.Holds(appid); len(hs) > 0 && !hs[0].Own() {
+		return &hs[0]
+	}
+	return nil
+}
+
 // jobOf finds a job by its id, of a kind if it is not empty.
 func (o *office) jobOf(id string, kind job.Kind) (job.Job, error) {
 	j, err := o.board.Job(id)

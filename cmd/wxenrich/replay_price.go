@@ -73,7 +73,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"never answered", newText(p)},
 		{"API calls", callsText(p.Calls, p.Expected, j.Spec.MaxAge)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes)},
+		{"time", takesText(takes, p.Days(lane, q))},
 	}
 	if err := term.Of(a.out, a.getenv).Pairs(pairs); err != nil {
 		return err
@@ -132,9 +132,13 @@ func callsText(n, expected int64, maxAge time.Duration) string {
 	return text
 }
 
-// takesText is how long it takes, about.
-func takesText(d time.Duration) string {
+// takesText is how long it takes, about: days, if only its share of the quota
+// says so.
+func takesText(d time.Duration, days int64) string {
 	const room = ", if live traffic leaves room"
+	if days > 1 {
+		return fmt.Sprintf("%d days, for its share of the quota%s", days, room)
+	}
 	if d < time.Second {
 		return "less than a second" + room
 	}
@@ -163,7 +167,7 @@ func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string 
 	case days > 1:
 		return text + fmt.Sprintf("; %d days, at %s of each", days, config.Share(lane.BulkShare))
 	case days == 0:
-		return text + "; quota.bulk_share is 0%: it would never begin"
+		return text + "; quota.bulk_share, " + config.Share(lane.BulkShare).String() + ", leaves nothing of it: it would never begin"
 	}
 	return text
 }

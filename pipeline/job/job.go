@@ -115,7 +115,7 @@ type Crawl struct {
 	Listed    int64  `json:"listed"`           // openids that are written down
 	Calls     int64  `json:"calls"`            // of user/get, which has a quota of its own
 	Whole     bool   `json:"whole,omitempty"`  // the list is
-	After     uint64 `json:"after,omitempty"`  // the job's events lie behind this sequence of the input
+	After     uint64 `json:"after,omitempty"`  // the first sequence of the input that one of the job's events may have
 	Joined    int64  `json:"joined,omitempty"` // since the crawl that it is compared with
 	Left      int64  `json:"left,omitempty"`   //
 }
@@ -162,8 +162,11 @@ func (p Progress) Plus(o Progress) Progress {
 	return p
 }
 
-// Over reports whether nothing will come of the job any more.
-func (j *Job) Over() bool { return j.State == Done || j.State == Cancelled }
+// Over reports whether nothing will come of the job any more. Nobody goes on with
+// a dry run that has failed.
+func (j *Job) Over() bool {
+	return j.State == Done || j.State == Cancelled || j.State == Failed && j.Spec.DryRun
+}
 
 // Waiting reports whether a replica may begin or go on with the job once nobody
 // else holds it.

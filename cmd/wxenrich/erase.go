@@ -27,6 +27,7 @@ type eraseFlags struct {
 	appid           string
 	openid, unionid string
 	again           bool
+	anyAccount      bool
 	streams         []string
 	settle          time.Duration
 	dryRun, yes     bool
@@ -46,7 +47,9 @@ stays, which is a hash and a time: no event from before it is answered any more,
 whoever delivers, replays or redrives it. Whoever follows anew is answered.
 
 With --unionid it is done for every openid that records name with it, in all
-accounts of the configuration. With --again nobody is named: what tombstones
+accounts of the configuration. An account that is neither configured nor one that
+a replica has left a trace of is refused, unless --any-account is given: it may be
+a typing mistake, and its tombstone would stay. With --again nobody is named: what tombstones
 cover is removed wherever it has come back, as from a backup.
 
 The streams are read twice, --settle apart: a replica may be storing an answer at
@@ -65,6 +68,7 @@ rid of messages, 3 when --unionid or --again find nothing.`,
 	flags.StringVar(&f.openid, "openid", "", "the person, within one account")
 	flags.StringVar(&f.unionid, "unionid", "", "the person, in all accounts")
 	flags.BoolVar(&f.again, "again", false, "all who are erased already")
+	flags.BoolVar(&f.anyAccount, "any-account", false, "also in an account that nothing here knows")
 	flags.StringSliceVar(&f.streams, "stream", nil, "a further stream to look in, such as a mirror; may be repeated")
 	flags.DurationVar(&f.settle, "settle", erase.Settle, "how long to wait before looking once more")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say what would be removed")
@@ -130,6 +134,11 @@ func (f *eraseFlags) run(ctx context.Context, a *app) error {
 			return nc.Explain(err)
 		}
 		defer e.board.Close()
+	}
+	if f.appid != "" && !f.anyAccount {
+		if err := checkServed(ctx, js, e.board, cfg, accounts[0]); err != nil {
+			return nc.Explain(err)
+		}
 	}
 	return nc.Explain(e.do(ctx, accounts))
 }
@@ -313,6 +322,9 @@ func (e *eraser) print(ctx context.Context, part *erasing, r *erase.Report) erro
 		}
 	}
 	r.Notes = append(r.Notes, erase.OnDisk(e.cfg.State.Bucket)...)
+	if r.Swept == nil {
+		r.Swept = []erase.Swept{} // a list for scripts, also where there is nothing
+	}
 	r.Notes = append(r.Notes, "backups of the streams, and whatever was made of the records")
 	if e.json {
 		return e.app.printJSON(struct {

@@ -36,13 +36,12 @@ type Price struct {
 // the configuration of its lane. No call is made and nothing is written.
 // memory is what [NewRecent] is given, in bytes; progress may be nil.
 func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job.Job, memory int64, progress func(done, total uint64)) (Price, error) {
+	if j.Spec.Records {
+		return priceRecords(ctx, js, cfg, j, progress)
+	}
 	dec := events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload}
 	keep := keepOnly(j.Spec)
 	p := Price{BatchSize: cfg.BatchSize}
-	if j.Spec.Records {
-		p.Messages = j.Progress.Total
-		return p, nil
-	}
 	past, err := readPast(ctx, js, cfg, &dec)
 	if err != nil {
 		return p, err

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"github.com/nats-io/nats.go"
+
 	"github.com/wxenrich/wxenrich/events"
 )
 
@@ -8,16 +10,14 @@ import (
 // another format, for another subject or in a newer schema. They say what they
 // said: no call is made, and fetched_at stays.
 
-// reread makes of a record what is to be answered. What is no record of the
-// account's, or is of a replay already, is left as it is: the record of the
-// event itself stands for it.
+// reread makes of a record what is to be answered.
 func (l *Lane) reread(msg message) (*delivery, error) {
 	d, err := newDelivery(msg)
 	if err != nil {
 		return nil, err
 	}
-	r, err := events.ParseRecord(msg.Headers(), msg.Data())
-	if d.left = err != nil || r.Replay != "" || r.Event.AppID != l.cfg.AppID; d.left {
+	r, ok := rereadable(l.cfg.AppID, msg.Headers(), msg.Data())
+	if d.left = !ok; d.left {
 		return d, nil
 	}
 	d.event, d.record = r.Event, &r
@@ -29,4 +29,11 @@ func (l *Lane) again(d *delivery) answer {
 	r := *d.record
 	r.Replay = l.task.replay()
 	return l.encode(d, &r)
+}
+
+// rereadable is a record of an account's, of an event itself: what is of a replay
+// is left as it is, since that one stands for it.
+func rereadable(appid string, h nats.Header, data []byte) (events.Record, bool) {
+	r, err := events.ParseRecord(h, data)
+	return r, err == nil && r.Replay == "" && r.Event.AppID == appid
 }

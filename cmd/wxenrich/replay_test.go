@@ -153,7 +153,10 @@ func TestReplay(t *testing.T) {
 	// Records once more, in JSON.
 	calls := w.account.Stats().Calls["user/info/batchget"]
 	w.run(t, "", "replay", "--from", "letters", "--since", "1h").want(t, exitUsage, "", "want events or records")
-	w.run(t, "", "replay", "--from", "records", "--since", "1h", "--dry-run").want(t, 0, "API calls  none\n", "")
+	r = w.run(t, "", "replay", "--from", "records", "--since", "1h", "--dry-run")
+	r.want(t, 0, "left out        "+grouped(n)+"\nwithout a call  "+grouped(n)+"\nopenids         20\n", "")
+	r.want(t, 0, "API calls       none\n", "")
+	w.run(t, "", "replay", "--from", "records", "--since", "1h", "--type", "nope", "--dry-run").want(t, exitNotFound, "left out", nothingAsked)
 	r = w.run(t, "", "replay", "--from", "records", "--from-seq", "1", "--format", "json", "--output-subject", "elsewhere.json.{appid}.{openid}")
 	r.want(t, 0, grouped(n)+" records, "+grouped(n)+" left out, 0 API calls", "")
 	if again := w.account.Stats().Calls["user/info/batchget"]; again != calls {

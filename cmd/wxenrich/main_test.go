@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/wxenrich/wxenrich/events"
 )
 
 // TestMain lets the test binary be the program, or one that ignores the first
@@ -74,6 +76,8 @@ func TestInterruptedIs130(t *testing.T) {
 	w.streams(t)
 	c := exec.CommandContext(t.Context(), os.Args[0], "publish", "--appid", testAppID, "--server", w.nats.URL())
 	c.Env = []string{"BE=wxenrich"}
+	var errs strings.Builder
+	c.Stderr = &errs
 	in, err := c.StdinPipe() // stays open: publish waits for more
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +95,9 @@ func TestInterruptedIs130(t *testing.T) {
 	}
 	if got := code(c.Wait()); got != exitInterrupted {
 		t.Errorf("exit code %d", got)
+	}
+	if id := stored(t, w.nats.JetStream())[0].Headers().Get(events.HeaderMsgID); !strings.Contains(errs.String(), "1 events are stored; to go on behind them: the same command with --go-on "+strings.TrimSuffix(id, "1")+"2\n") {
+		t.Errorf("of %s it says: %s", id, errs.String())
 	}
 }
 

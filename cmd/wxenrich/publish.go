@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +24,7 @@ type publishFlags struct {
 	file, from, column   string
 	json, msgpack        bool
 	dedupe               bool
+	goOn                 string
 }
 
 func newPublishCommand(a *app) *cobra.Command {
@@ -39,7 +40,13 @@ them all. Lines that are no openid are reported by number, and the exit code is
 A file has one openid in a line (empty lines and what follows a # are skipped),
 or is CSV, TSV or NDJSON by its ending or --from. Then --column says where the
 openid is: a name in the first line of a CSV, a number from 1 if it has no such
-line, a path of keys in NDJSON.`,
+line, a path of keys in NDJSON. A quote of a CSV that is not closed within 100
+lines, or not where a cell can end, makes the line where it opens a bad one, and
+no other.
+
+If it is interrupted, or NATS is gone, it says how many events are stored, and
+with which --go-on the same command goes on behind them; what has been published
+within the stream's duplicate window is then not stored twice.`,
 		Example: `  wxenrich publish --appid wx0123456789abcdef oABCDEFGHIJKLMNOPQRSTUVWXYZ0
   wxenrich publish --file openids.txt --json
   wxenrich publish --file followers.csv --column 1 --type SCAN --msgpack
@@ -59,6 +66,7 @@ line, a path of keys in NDJSON.`,
 	f.BoolVar(&p.json, "json", false, "publish {\"openid\":…} rather than the bare openid")
 	f.BoolVar(&p.msgpack, "msgpack", false, "publish the same as msgpack")
 	f.BoolVar(&p.dedupe, "dedupe", true, "publish an openid that occurs again only once")
+	f.StringVar(&p.goOn, "go-on", "", "go on with a run that was cut off, where it has said")
 	register(c, "from", "lines", "csv", "tsv", "ndjson")
 	register(c, "type", "subscribe", "unsubscribe", "SCAN")
 	return c
@@ -90,6 +98,10 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 	if len(args) > 0 && (p.from != "" || p.column != "") {
 		return usage("--from, --column: they are for a file, not for arguments")
 	}
+	run, begin, err := p.begin()
+	if err != nil {
+		return err
+	}
 	source, closeSource, err := p.source(a, args)
 	if err != nil {
 		return err
@@ -103,16 +115,47 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 		return err
 	}
 	defer nc.Close()
-	q, err := newPublishQueue(nc, subject)
+	q, err := newPublishQueue(nc, subject, run)
 	if err != nil {
 		return err
 	}
-	stats, err := publishRows(ctx, a, q, rows{source, form, p.dedupe}, p.encoder(inBody, account.Input.Fields))
+	stats, err := publishRows(ctx, a, q, rows{source, form, p.dedupe, begin}, p.encoder(inBody, account.Input.Fields))
+	if err != nil && q.acked > 0 {
+		return cutOff(ctx, q, nc.Explain(err))
+	}
 	if err != nil {
 		in := account.Resolve()
 		return missingStream(nc.Explain(err), "no stream stores "+subject, in.Stream, inputSubjects(account))
 	}
 	return stats.report(a, subject)
+}
+
+// begin is the run to go on with, and the first of its lines; neither if it is to
+// be a new one.
+func (p publishFlags) begin() (run string, line int, err error) {
+	if p.goOn == "" {
+		return "", 0, nil
+	}
+	run, number, _ := strings.Cut(p.goOn, "-")
+	if line, err = strconv.Atoi(number); err != nil || line < 1 || run == "" {
+		return "", 0, usage("--go-on %q: want what a run that was cut off has said", p.goOn)
+	}
+	return run, line, nil
+}
+
+// cutOff says how far a run came that does not come to its end.
+func cutOff(ctx context.Context, q *publishQueue, err error) error {
+	e := failed("%w", err)
+	if ctx.Err() != nil {
+		q.settle(ctx)
+		e = failed("interrupted")
+		e.code = exitInterrupted
+	}
+	text := fmt.Sprintf("%d events are stored", q.acked)
+	if n := len(q.pending); n > 0 {
+		text += fmt.Sprintf(", and of %d more nobody knows", n)
+	}
+	return e.hint("%s; to go on behind them: the same command with --go-on %s", text, q.unsure())
 }
 
 // target is the subject, and the type when the body has to state it.
@@ -168,10 +211,8 @@ func publishRows(ctx context.Context, a *app, q *publishQueue, in rows, encode f
 	for x, err := range in.all(ctx) {
 		switch {
 		case err != nil:
-			if e, ok := errors.AsType[*exitError](err); ok && s.published == 0 {
-				return s, e
-			}
-			return s, fmt.Errorf("after %d events: %w", s.published, err)
+			q.settle(ctx)
+			return s, err
 		case x.repeated:
 			s.repeated++
 			continue
@@ -187,15 +228,12 @@ func publishRows(ctx context.Context, a *app, q *publishQueue, in rows, encode f
 		}
 		data, contentType := encode(x.openid)
 		if err := q.publish(ctx, x.number, data, contentType); err != nil {
-			return s, fmt.Errorf("after %d events: %w", q.acked, err)
+			return s, err
 		}
 		s.published++
 		progress.Show(time.Now(), "%d published, %d stored", s.published, q.acked)
 	}
-	if err := q.wait(ctx, 0); err != nil {
-		return s, fmt.Errorf("after %d events: %w", q.acked, err)
-	}
-	return s, nil
+	return s, q.wait(ctx, 0)
 }
 
 // maxBadLines is how many are worth a line each: the wrong column of a big file

@@ -2,12 +2,10 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -39,9 +37,9 @@ func (p publishFlags) form() (rowForm, error) {
 	}
 	switch from {
 	case "csv":
-		return csvForm(',', column), nil
+		return csvForm(",", column), nil
 	case "tsv":
-		return csvForm('\t', column), nil
+		return csvForm("\t", column), nil
 	case "ndjson":
 		return ndjsonForm(column), nil
 	case "lines":
@@ -104,57 +102,5 @@ func ndjsonForm(path string) rowForm {
 			}
 			return yield(x)
 		})
-	}
-}
-
-// csvForm reads comma-separated values. A column is a name in the first line,
-// which is no openid then, or a number from 1, and there is no such line.
-func csvForm(comma rune, column string) rowForm {
-	return func(source io.Reader, yield func(row) bool) error {
-		in := csv.NewReader(source)
-		in.Comma, in.FieldsPerRecord, in.LazyQuotes, in.ReuseRecord = comma, -1, true, true
-		index := -1
-		if n, err := strconv.Atoi(column); err == nil && n > 0 {
-			index = n - 1
-		}
-		for first := true; ; first = false {
-			cells, err := in.Read()
-			switch fault, ok := errors.AsType[*csv.ParseError](err); {
-			case ok:
-				if !yield(row{number: fault.StartLine, fault: fault.Err.Error()}) {
-					return nil
-				}
-				continue
-			case errors.Is(err, io.EOF):
-				return nil
-			case err != nil:
-				return err
-			}
-			if first {
-				cells[0] = strings.TrimPrefix(cells[0], byteOrderMark)
-			}
-			if index < 0 {
-				for i, name := range cells {
-					if strings.EqualFold(strings.TrimSpace(name), column) {
-						index = i
-					}
-				}
-				if index < 0 {
-					return usage("the first line has no column %q: %s", column, strings.Join(cells, ", ")).
-						hint("--column names another, or counts from 1: --column 2")
-				}
-				continue
-			}
-			number, _ := in.FieldPos(0)
-			x := row{number: number}
-			if index < len(cells) {
-				x.openid = strings.Clone(cells[index])
-			} else {
-				x.fault = fmt.Sprintf("%d columns, want %d", len(cells), index+1)
-			}
-			if !yield(x) {
-				return nil
-			}
-		}
 	}
 }

@@ -24,6 +24,9 @@ const (
 
 	// storeTimeout outlasts the election of a stream's new leader (4–9 s).
 	storeTimeout = 15 * time.Second
+
+	// settleTimeout is how long somebody waits who has pressed Ctrl-C.
+	settleTimeout = 5 * time.Second
 )
 
 // publishQueue publishes asynchronously and counts what the stream has stored.
@@ -32,22 +35,37 @@ type publishQueue struct {
 	js      jetstream.JetStream
 	subject string
 	run     string // makes message ids unique to this run
+	line    int    // behind which there is no event yet
 	pending []jetstream.PubAckFuture
 	acked   int
 }
 
-func newPublishQueue(nc *natsconn.Conn, subject string) (*publishQueue, error) {
+// newPublishQueue begins a run, or goes on with one.
+func newPublishQueue(nc *natsconn.Conn, subject, run string) (*publishQueue, error) {
 	js, err := nc.JetStream(jetstream.WithPublishAsyncMaxPending(2*inFlight), jetstream.WithPublishAsyncTimeout(storeTimeout))
-	return &publishQueue{js: js, subject: subject, run: nuid.Next()}, err
+	return &publishQueue{js: js, subject: subject, run: cmp.Or(run, nuid.Next())}, err
+}
+
+// id is the message id of a line's event.
+func (q *publishQueue) id(line int) string { return q.run + "-" + strconv.Itoa(line) }
+
+// unsure is the id of the first event of which the stream has not said that it is
+// stored; all before it are.
+func (q *publishQueue) unsure() string {
+	if len(q.pending) > 0 {
+		return q.pending[0].Msg().Header.Get(events.HeaderMsgID)
+	}
+	return q.id(q.line)
 }
 
 // publish sends one event. The first is waited for, so that a missing stream is
 // known before a million lines are read.
 func (q *publishQueue) publish(ctx context.Context, line int, data []byte, contentType string) error {
+	q.line = line
 	m := nats.NewMsg(q.subject)
 	m.Data = data
 	// The id makes it safe to publish again what may have been stored.
-	m.Header[events.HeaderMsgID] = []string{q.run + "-" + strconv.Itoa(line)}
+	m.Header[events.HeaderMsgID] = []string{q.id(line)}
 	m.Header[events.HeaderContentType] = []string{contentType}
 	if q.acked == 0 && len(q.pending) == 0 {
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -55,14 +73,14 @@ func (q *publishQueue) publish(ctx context.Context, line int, data []byte, conte
 		if _, err := q.js.PublishMsg(ctx, m); err != nil {
 			return err
 		}
-		q.acked++
+		q.acked, q.line = 1, line+1
 		return nil
 	}
 	future, err := q.js.PublishMsgAsync(m)
 	if err != nil {
 		return err
 	}
-	q.pending = append(q.pending, future)
+	q.pending, q.line = append(q.pending, future), line+1
 	if len(q.pending) >= inFlight {
 		return q.wait(ctx, inFlight/2)
 	}
@@ -90,6 +108,14 @@ func (q *publishQueue) wait(ctx context.Context, left int) error {
 		q.acked++
 	}
 	return nil
+}
+
+// settle waits a little for what is in flight, though the command ends: so it is
+// known how much is stored.
+func (q *publishQueue) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	_ = q.wait(ctx, 0)
 }
 
 // encoder makes the body of an event and its content type; kind is stated when

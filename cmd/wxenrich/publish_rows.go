@@ -12,6 +12,7 @@ type rows struct {
 	source io.Reader
 	form   rowForm
 	dedupe bool
+	begin  int // the first line to publish: those before it have been
 }
 
 // row is one of them.
@@ -63,6 +64,9 @@ func (r rows) all(ctx context.Context) iter.Seq2[row, error] {
 			if r.dedupe && x.fault == "" && len(x.openid) <= maxSeen {
 				_, x.repeated = seen[x.openid]
 				seen[x.openid] = struct{}{}
+			}
+			if x.number < r.begin {
+				continue
 			}
 			if !yield(x, nil) {
 				return

@@ -66,6 +66,25 @@ func TestPublishForms(t *testing.T) {
 	}
 }
 
+// A run that was cut off goes on where it says, and what the stream has already is
+// not stored twice.
+func TestPublishGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	ids := []string{w.account.OpenID(0), w.account.OpenID(1), w.account.OpenID(2)}
+	w.run(t, strings.Join(ids[:2], "\n"), "publish").want(t, 0, "published 2", "")
+	first := stored(t, w.nats.JetStream())[0].Headers().Get(events.HeaderMsgID)
+	on := strings.TrimSuffix(first, "1") + "2"
+	w.run(t, strings.Join(ids, "\n"), "publish", "--go-on", on).want(t, 0, "published 2", "")
+	if _, openids := decoded(t, w); cmp.Diff(ids, openids) != "" {
+		t.Errorf("%v, want %v", openids, ids)
+	}
+	for _, wrong := range []string{"x", "-3", "x-0"} {
+		w.run(t, ids[0], "publish", "--go-on", wrong).want(t, exitUsage, "", "want what a run that was cut off has said")
+	}
+}
+
 func TestPublishMany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -150,6 +169,10 @@ func TestPublishFromTables(t *testing.T) {
 		{"a.csv", "\ufeffname,OpenID\n\"张\n三\"," + ids[0] + "\nx\n" + "y,short\n", "", ids[:1], 1, "line 4: 1 columns, want 2\nline 5: not an openid"},
 		{"b.csv", ids[0] + ",a\n" + ids[1] + ",b\n" + ids[0] + ",c\n", "--column 1", ids[:2], 0, ""},
 		{"c.tsv", "id\twx\n1\t" + ids[2] + "\n", "--column wx", ids[2:3], 0, ""},
+		{"k.csv", "openid,name\n" + ids[0] + ",\"a\n" + ids[1] + ",b\n" + ids[2] + ",\"c \"d\" e\"\n", "", ids[1:3], 1, "line 2: a quote opens here and is not closed\nwxenrich: 1 lines"},
+		{"l.csv", "name,openid\n\"a\nb\",\"c\n" + "d," + ids[0] + "\n\"e\nf\"," + ids[1] + "\n", "", ids[:2], 1, "line 3: a quote opens here and is not closed\nwxenrich: 1 lines"},
+		{"m.csv", "openid\n" + ids[0] + "\n\"x" + strings.Repeat("\n"+ids[1], 2*mostLines), "", ids[:2], 1, "line 3: a quote opens here and is not closed\nwxenrich: 1 lines"},
+		{"n.csv", "\"openid\n" + ids[0] + "\n", "", nil, 2, "the first line: a quote opens here and is not closed"},
 		{"d.jsonl", `{"event":{"openid":"` + ids[0] + `"}}` + "\n\nnope\n" + `{"event":{"openid":7}}` + "\n", "--column event.openid", ids[:1], 1, "line 3: not JSON\nline 4: no text at \"event.openid\""},
 		{"e.dat", `{"openid":"` + ids[3] + `"}`, "--from ndjson", ids[3:], 0, ""},
 		{"f.csv", "name,nick\na,b\n", "", nil, 2, "the first line has no column \"openid\": name, nick"},

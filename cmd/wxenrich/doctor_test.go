@@ -296,7 +296,7 @@ func TestDoctorOfTheLeastPrivileges(t *testing.T) {
 		"wx.profiles.>", "wx.dead.>", "$KV.WX_STATE.>", "$JS.API.DIRECT.GET.KV_WX_STATE.>", "$JS.API.CONSUMER.CREATE.KV_WX_STATE.>",
 		"$JS.API.CONSUMER.CREATE.WX_PROFILES.>", "$JS.API.CONSUMER.CREATE.WX_DEAD.>",
 		"$JS.API.CONSUMER.MSG.NEXT.WX_PROFILES.>", "$JS.API.CONSUMER.MSG.NEXT.WX_DEAD.>", "$JS.API.DIRECT.GET.WX_EVENTS",
-		"$JS.API.CONSUMER.CREATE.KV_WX_TOMBSTONES.>"}
+		"$JS.API.CONSUMER.CREATE.KV_WX_TOMBSTONES.>", "$KV.WX_TOMBSTONES.stone.>"}
 	users := func(allow map[string][]string) eventstest.Option {
 		return func(o *server.Options) {
 			for name, subjects := range allow {

@@ -81,11 +81,15 @@ func newProbeCommand(a *app) *cobra.Command {
 		Short: "Have an account on hold tried now instead of when it is due",
 		Long: `Probe has one replica make one call for an account on hold, now instead of when
 it is due, and says what came of it. If WeChat answers, the account goes on in
-all replicas; else it stays on hold. Exit code 1 when it does, 3 when nothing
-holds the account.`,
+all replicas; else it stays on hold, as it does if a person asked for the hold,
+which "wxenrich resume" ends. Exit code 1 when it stays so, 3 when nothing holds
+the account.`,
 		Example: `  wxenrich probe --appid wx0123456789abcdef`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.wait <= 0 {
+				return usage("--wait %s: want more than 0", f.wait)
+			}
 			return f.do(c.Context(), a, "probe", f.probe)
 		},
 	}
@@ -158,7 +162,12 @@ func (f *holdFlags) resume(ctx context.Context, a *app, board *pipeline.Board, a
 func (f *holdFlags) probe(ctx context.Context, a *app, board *pipeline.Board, appid string) error {
 	before := board.Holds(appid)
 	if len(before) > 0 && before[0].Reason == pipeline.HoldManual {
-		return usage("%s is on hold because %s asked for it", appid, before[0].By).hint("wxenrich resume --appid %s", appid)
+		if f.json {
+			if err := a.printJSON(holdReport{AppID: appid, Held: true, Until: before[0].Until, Holds: before}); err != nil {
+				return err
+			}
+		}
+		return failed("%s stays on hold, and nobody is asked: %s wants it so", appid, before[0].By).hint("wxenrich resume --appid %s", appid)
 	}
 	if n, err := board.Probe(ctx, appid); err != nil {
 		return err

@@ -41,7 +41,8 @@ func TestHoldAndResume(t *testing.T) {
 	for _, b := range service {
 		b.out.waitFor("moving house")
 	}
-	w.run(t, "", "probe").want(t, exitUsage, "", "wxenrich resume --appid "+testAppID)
+	w.run(t, "", "probe").want(t, exitFailed, "", "wxenrich resume --appid "+testAppID)
+	w.run(t, "", "probe", "--json").want(t, exitFailed, `"held":true`, "stays on hold")
 	w.run(t, "", "publish", w.account.OpenID(0), w.account.OpenID(1)).want(t, 0, "", "")
 	w.run(t, "", "resume").want(t, 0, "manual: moving house", "")
 	w.settle(t, 2)

@@ -24,6 +24,9 @@ func instant(flag, text string, now time.Time) (time.Time, *exitError) {
 	}
 	var ago config.Duration
 	if ago.UnmarshalText([]byte(text)) == nil {
+		if ago < 0 {
+			return time.Time{}, usage("%s %s: that is to come: want how long ago, such as 10m or 2d", flag, text)
+		}
 		return now.Add(-ago.Std()), nil
 	}
 	return time.Time{}, usage("%s %q: want a duration such as 10m or 2d, today, yesterday, or a time such as 2026-01-31T08:00:00+08:00", flag, text)

@@ -28,7 +28,9 @@ for the followers' profiles with the fewest calls, and puts one record for each
 event on another stream.
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 nothing to do
-or not found, 4 an audit has found events missing or doubled, 130 interrupted.`,
+or not found, 4 an audit has found events missing or doubled, 130 interrupted
+before the end. What goes on until it is interrupted, as the service, tail and
+status --watch do, ends so with 0.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

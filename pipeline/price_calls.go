@@ -22,7 +22,9 @@ type Rehearsal struct {
 	flight     []scene       // calls in flight
 	clock      int           // in the length of a call
 	share      split.Share
-	row        int // refused calls since the last that was answered
+	row        int  // refused calls since the last that was answered
+	proofs     int  // calls that were answered
+	charged    bool // somebody is refused, and nobody was answered since
 	calls      int64
 	asked      int64
 }
@@ -73,6 +75,9 @@ func (r *Rehearsal) End() (calls, asked int64) {
 			r.ask(false)
 		}
 	}
+	if r.charged {
+		r.prove() // nobody else comes whose answer would
+	}
 	return r.calls, r.asked
 }
 
@@ -116,12 +121,18 @@ func (r *Rehearsal) look(group []bool) (s scene) {
 		return s
 	}
 	halves := split.New(group)
+	before, sure := r.proofs, len(r.flight) > 0 // whose answers count as well
+	if r.proofs == 0 {
+		r.prove() // see enter
+	}
 	for half := halves.Ask(); half != nil; half = halves.Ask() {
 		if r.row >= burst {
-			r.refuses([]bool{false}) // somebody who is known to work is asked for: see heard
+			r.prove() // see heard
 		}
+		answered := r.proofs > before
 		if r.refuses(half) {
 			s.unknown = append(s.unknown, halves.Refused()...)
+			sure = sure || answered
 			continue
 		}
 		s.cleared += len(half)
@@ -129,17 +140,28 @@ func (r *Rehearsal) look(group []bool) (s scene) {
 	}
 	if _, inferred := halves.Leaf(); inferred {
 		r.refuses(halves.Rest())
+		sure = true
 	}
-	s.refused = 1
+	if !sure { // see leaf
+		if r.proofs == before {
+			r.prove()
+		}
+		r.refuses([]bool{true})
+	}
+	s.refused, r.charged = 1, true
 	return s
 }
+
+// prove asks for somebody who is known to work.
+func (r *Rehearsal) prove() { r.refuses([]bool{false}) }
 
 // refuses is one call.
 func (r *Rehearsal) refuses(group []bool) bool {
 	r.calls++
 	r.asked += int64(len(group))
 	if !slices.Contains(group, true) {
-		r.row = 0
+		r.row, r.charged = 0, false
+		r.proofs++
 		return false
 	}
 	r.row++

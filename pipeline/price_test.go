@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,4 +141,44 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 		})
 	}
+}
+
+// TestPriceOfFew replays a few events at a time, good or bad, where each call that
+// proves a refusal shows.
+func TestPriceOfFew(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		const patterns = "b g bb bg gb bbb gbg bgbg ggggb bbbbbbbb bggggggggg gggggggggb"
+		w.publish(len(patterns), func(i int) []byte {
+			if patterns[i] == 'b' {
+				return []byte(w.acc.BadOpenID(i))
+			}
+			return w.openid(i)
+		})
+		cfg := lifelike()
+		w.start(cfg, w.board(kv))
+		w.answers(len(patterns))
+		w.settled(cfg.Durable)
+		time.Sleep(time.Minute)
+		viewer := w.viewer(kv)
+		from := uint64(1)
+		for _, pattern := range strings.Fields(patterns) {
+			id, to := "replay-"+pattern, from+uint64(len(pattern))-1
+			w.replay(viewer, id, from, to, job.Spec{})
+			from = to + 2
+			j, err := viewer.Job(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := w.asked()
+			w.becomes(viewer, id, job.Done)
+			if took := int64(w.asked() - calls); took != price.Expected {
+				t.Errorf("%s: priced at %d calls, took %d", pattern, price.Expected, took)
+			}
+		}
+	})
 }

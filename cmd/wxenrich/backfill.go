@@ -63,6 +63,13 @@ the latest count there was, or exit code 1 where there was none.`,
 	flags.BoolVar(&f.dryRun, "dry-run", false, "have one call of user/get made, and say what it would take")
 	flags.BoolVar(&f.anew, "new", false, "begin a new one, even if the same one is not finished")
 	f.follow.register(c)
+	crawls := a.completeJobs(f.nats, func(j *job.Job) bool { return listedAll(j) && (f.appid == "" || j.AppID == f.appid) })
+	if err := c.RegisterFlagCompletionFunc("since-crawl", func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ids, directive := crawls(c, args, begun)
+		return append([]string{"last"}, ids...), directive
+	}); err != nil {
+		panic(err)
+	}
 	c.AddCommand(jobCommands(a, job.Backfill)...)
 	return c
 }
@@ -99,14 +106,16 @@ func (f *backfillFlags) run(ctx context.Context, a *app) error {
 	})
 }
 
+// listedAll reports whether a job is a backfill that has listed all followers.
+func listedAll(j *job.Job) bool { return j.Kind == job.Backfill && j.Crawl != nil && j.Crawl.Whole }
+
 // crawl is the earlier backfill to compare with; empty for none.
 func (f *backfillFlags) crawl(o *office, appid string) (string, error) {
 	if f.sinceCrawl == "" {
 		return "", nil
 	}
 	for _, j := range slices.Backward(o.board.Jobs(appid)) {
-		whole := j.Kind == job.Backfill && j.Crawl != nil && j.Crawl.Whole
-		if whole && (f.sinceCrawl == "last" && j.Over() || f.sinceCrawl == j.ID) {
+		if listedAll(&j) && (f.sinceCrawl == "last" && j.Over() || f.sinceCrawl == j.ID) {
 			return j.ID, nil
 		}
 	}

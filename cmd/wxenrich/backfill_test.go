@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/pipeline/audit"
 )
@@ -51,6 +54,11 @@ func TestBackfill(t *testing.T) {
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, 0, "1 records, 0 came, 1 left", "")
 	w.run(t, "", "backfill", "--missing", "--new").want(t, exitNotFound, "0 records", "there was nobody to make an event of")
 	w.run(t, "", "backfill", "list", "--all").want(t, 0, "done", "")
+	w.run(t, "", cobra.ShellCompRequestCmd, "backfill", "--since-crawl", "").want(t, 0, "last\nbackfill-", "")
+	w.run(t, "", cobra.ShellCompRequestCmd, "jobs", "show", "").want(t, 0, "backfill-", "")
+	if r := w.run(t, "", cobra.ShellCompRequestCmd, "jobs", "resume", ""); r.code != 0 || strings.Contains(r.out, "backfill-") {
+		t.Errorf("of jobs that are over it offers %s", r.out)
+	}
 	w.run(t, "", "audit").want(t, 0, testAppID+", backfill", "")
 	var report audit.Report
 	if err := json.Unmarshal([]byte(w.run(t, "", "audit", "--json").out), &report); err != nil {

@@ -126,7 +126,15 @@ func newJobCommand(a *app, kind job.Kind, name, short, long, options string, set
 	if setup != nil {
 		setup(c)
 	}
-	c.ValidArgsFunction = a.completeJobs(flags, kind)
+	complete := a.completeJobs(flags, func(j *job.Job) bool {
+		return (kind == "" || j.Kind == kind) && (name == "show" || !j.Over()) // nothing else is done about those that are
+	})
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(c, args, begun)
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return a.withJobs(c.Context(), flags, command+" "+name, func(o *office) error {
 			j, err := o.jobOf(args[0], kind)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,19 +106,19 @@ func (o *office) jobOf(id string, kind job.Kind) (job.Job, error) {
 	return j, err
 }
 
-// completeJobs offers the ids of jobs.
-func (a *app) completeJobs(flags *natsconn.Settings, kind job.Kind) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// completeJobs offers the ids of those jobs that are meant, the latest first.
+func (a *app) completeJobs(flags *natsconn.Settings, meant func(*job.Job) bool) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		var ids []string
 		_ = a.withJobs(c.Context(), flags, "completion", func(o *office) error {
-			for _, j := range o.board.Jobs("") {
-				if (kind == "" || j.Kind == kind) && !j.Over() {
+			for _, j := range slices.Backward(o.board.Jobs("")) {
+				if meant(&j) {
 					ids = append(ids, j.ID+"\t"+string(j.State))
 				}
 			}
 			return nil
 		})
-		return ids, cobra.ShellCompDirectiveNoFileComp
+		return ids, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}
 }
 

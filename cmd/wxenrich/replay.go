@@ -85,6 +85,7 @@ Exit code 3 when there is no event in the range, or none that is asked for.`,
 	flags.BoolVar(&f.anew, "new", false, "begin a new one, even if the same one is not finished")
 	f.follow.register(c)
 	register(c, "from", "events", "records")
+	register(c, "type", "subscribe", "unsubscribe", "SCAN", pipeline.BackfillType)
 	register(c, "format", "json", "msgpack")
 	c.AddCommand(jobCommands(a, job.Replay)...)
 	return c

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -126,9 +128,22 @@ var wanted = map[string]string{
 	"duration": "a duration such as 10m", "bool": "true or false",
 }
 
-// register completes a flag's value from a closed set.
+// register completes a flag's value from a closed set; where it may be a list, with
+// commas, the last one of it.
 func register(c *cobra.Command, flag string, values ...string) {
 	f := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if known := c.Flag(flag); known != nil && known.Value.Type() == "stringSlice" {
+		f = func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			said := begun[:strings.LastIndexByte(begun, ',')+1]
+			var rest []string
+			for _, v := range values {
+				if !slices.Contains(strings.Split(said, ","), v) {
+					rest = append(rest, said+v)
+				}
+			}
+			return rest, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
 	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
 		panic(fmt.Sprintf("completion of --%s: %v", flag, err))
 	}

@@ -105,6 +105,7 @@ func TestCompletion(t *testing.T) {
 		"config init --format ":     "msgpack\njson\n",
 		"tail --log-level ":         "debug\n",
 		"lookup --lang ":            "zh_CN\n",
+		"replay --type SCAN,sub":    "SCAN,subscribe\nSCAN,unsubscribe\n",
 		"publish --type subscribe ": ":", // a directive and no error
 	} {
 		words := append([]string{cobra.ShellCompRequestCmd}, strings.Split(args, " ")...)

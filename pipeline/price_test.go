@@ -162,7 +162,7 @@ func TestPriceOfFew(t *testing.T) {
 		time.Sleep(time.Minute)
 		viewer := w.viewer(kv)
 		from := uint64(1)
-		for _, pattern := range strings.Fields(patterns) {
+		for pattern := range strings.FieldsSeq(patterns) {
 			id, to := "replay-"+pattern, from+uint64(len(pattern))-1
 			w.replay(viewer, id, from, to, job.Spec{})
 			from = to + 2

@@ -26,9 +26,6 @@ func TestBackfill(t *testing.T) {
 	w.run(t, "", "resume").want(t, 0, "", "")
 	r := w.run(t, "", "backfill", "--dry-run")
 	r.want(t, 0, "by WeChat's count", "")
-	w.run(t, "", "hold").want(t, 0, "", "")
-	w.run(t, "", "backfill", "--dry-run").want(t, 0, "on hold    manual, until somebody ends it", "")
-	w.run(t, "", "resume").want(t, 0, "", "")
 	w.run(t, "", "backfill", "list").want(t, 0, "", "there are none")
 	w.run(t, "", "backfill", "list", "--all").want(t, 0, "dry run, done", "")
 	w.run(t, "", "backfill", "--dry-run", "--json").want(t, 0, `"pages":2`, "")
@@ -72,5 +69,8 @@ func TestBackfill(t *testing.T) {
 	}
 	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT=elsewhere")
 	w.run(t, "", "backfill").want(t, exitUsage, "", "has no {appid}")
+	w.environ = w.environ[:len(w.environ)-1]
+	w.run(t, "", "hold").want(t, 0, "", "")
+	w.run(t, "", "backfill", "--dry-run").want(t, 0, "on hold    manual, until somebody ends it", "")
 	service.end()
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/pipeline/audit"
@@ -15,15 +16,18 @@ func TestBackfill(t *testing.T) {
 	w := newWorld(t)
 	js := w.streams(t)
 	w.environ = append(w.environ, "WXENRICH_HTTP_LISTEN=")
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "hold", "--why", "rotation").want(t, 0, "", "")
+	w.run(t, "", "backfill", "--dry-run").want(t, exitFailed, "", "is on hold, so nobody asks how many follow, and no earlier backfill has: manual: rotation")
+	w.run(t, "", "resume").want(t, 0, "", "")
 	service := w.background(t, "run")
 	service.out.waitFor("lane is running")
 	w.run(t, "", "publish", w.account.OpenID(0), w.account.OpenID(1)).want(t, 0, "", "")
 	w.settle(t, 2)
 	w.run(t, "", "backfill", "--dry-run", "--detach").want(t, exitUsage, "", "leave out --detach")
 	w.run(t, "", "backfill", "--since-crawl", "last").want(t, exitNotFound, "", "no such backfill")
-	w.run(t, "", "hold", "--why", "rotation").want(t, 0, "", "")
-	w.run(t, "", "backfill", "--dry-run").want(t, exitFailed, "", "is on hold, so nobody asks how many follow, and no earlier backfill has: manual: rotation")
-	w.run(t, "", "resume").want(t, 0, "", "")
 	r := w.run(t, "", "backfill", "--dry-run")
 	r.want(t, 0, "by WeChat's count", "")
 	w.run(t, "", "backfill", "list").want(t, 0, "", "there are none")

@@ -74,8 +74,9 @@ func TestQuarantine(t *testing.T) {
 			}
 		}
 		w.settled("wxenrich-" + appid)
-		// 119 in two calls, 28 in groups of ten, two alone.
-		if calls := w.asked(); calls != 2+3+2 {
+		// 119 in two calls, or up to four where they come in several pulls; 28 in groups
+		// of ten, two alone.
+		if calls := w.asked(); calls < 2+3+2 || calls > 4+3+2 {
 			t.Errorf("%d calls", calls)
 		}
 		w.until("the book is empty", func() bool { return w.book(kv).Len() == 0 })

@@ -93,6 +93,7 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 				return err
 			}
 			if f.dryRun {
+				found.Hold = o.held(account.AppID)
 				if err := found.print(a, f.follow.json); err != nil {
 					return err
 				}
@@ -141,6 +142,8 @@ type redriveFound struct {
 	Calls   int64        `json:"calls"`                  // if nobody is refused
 	Worst   int64        `json:"calls_if_refused_again"` // if those are who were
 	Groups  []dead.Group `json:"groups"`
+
+	Hold *pipeline.Hold `json:"hold,omitempty"` // it waits for the end of this
 
 	first, last *dead.Letter
 	again       []dead.Letter // without their bodies
@@ -216,6 +219,7 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 		{"die again at once", orNothing(int64(r.Dying))},
 		{"openids", orNothing(int64(r.OpenIDs))},
 		{"API calls", callsAgainText(r.Calls, r.Worst)},
+		{"on hold", holdUntilText(r.Hold)},
 	})
 }
 

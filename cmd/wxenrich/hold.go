@@ -38,7 +38,7 @@ func newHoldCommand(a *app) *cobra.Command {
 		Short: "Stop an account in all replicas, until resume",
 		Long: `Hold stops the look-ups of one account in all replicas: nothing is pulled, what
 is in hand goes back, and no event is lost. "wxenrich resume" ends it, or the
-time of --for.`,
+time of --for. Exit code 2 when nobody knows the account, as of resume and probe.`,
 		Example: `  wxenrich hold --appid wx0123456789abcdef --why rotation
   wxenrich hold --appid wx0123456789abcdef --for 30m`,
 		Args: arguments(cobra.NoArgs),

@@ -75,15 +75,16 @@ const (
 
 // progressText is one line about a job that goes on.
 func progressText(j *job.Job, perSecond float64, screen term.Screen) string {
+	text := strings.TrimPrefix(doneText(j, perSecond)+waitText(j), "; ")
 	if !screen.TTY {
-		return j.ID + ": " + doneText(j, perSecond) + waitText(j)
+		return j.ID + ": " + text
 	}
 	bar := ""
 	if room := min(screen.Width-besideBar, barMost); room >= barLeast {
 		full := int(share(j) * float64(room))
 		bar = "[" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "] "
 	}
-	return bar + doneText(j, perSecond) + waitText(j)
+	return bar + text
 }
 
 // share is how much of a job is behind it, up to 1.
@@ -97,8 +98,8 @@ func share(j *job.Job) float64 {
 // doneText is how far a job is, and how fast.
 func doneText(j *job.Job, perSecond float64) string {
 	p := j.Progress
-	if p.Total == 0 && j.Over() {
-		return "" // a dry run
+	if p.Total == 0 {
+		return "" // not known yet, or a dry run
 	}
 	s := fmt.Sprintf("%d%%, %s of %s", int(100*share(j)), grouped(uint64(p.Done)), grouped(uint64(p.Total)))
 	if perSecond >= 0.5 {

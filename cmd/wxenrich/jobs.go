@@ -55,7 +55,7 @@ func newJobListCommand(a *app, kind job.Kind) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List " + one + "s, the oldest first",
-		Long:    "List " + one + "s with how far they are. What is over stays listed for 30 days, with --all.",
+		Long:    "List " + one + "s with how far they are. What is over stays listed for 30 days, with --all.\nExit code 0 also when there are none.",
 		Example: "  wxenrich " + command + " list\n  wxenrich " + command + " list --all --json",
 		Args:    arguments(cobra.NoArgs),
 	}
@@ -115,10 +115,14 @@ func (a *app) listJobs(jobs []job.Job, asJSON bool) error {
 // newJobCommand is a command about one job.
 func newJobCommand(a *app, kind job.Kind, name, short, long, options string, setup func(*cobra.Command), do func(context.Context, *office, job.Job) error) *cobra.Command {
 	command, one, example := jobWords(kind)
+	over := ""
+	if name != "show" {
+		over = ", or it is over"
+	}
 	c := &cobra.Command{
 		Use:     name + " ID",
 		Short:   fmt.Sprintf(short, one),
-		Long:    long,
+		Long:    long + "\nExit code 3 when there is no such " + one + over + ".",
 		Example: "  wxenrich " + strings.TrimRight(strings.Join([]string{command, name, example, options}, " "), " "),
 		Args:    arguments(cobra.ExactArgs(1)),
 	}

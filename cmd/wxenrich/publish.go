@@ -145,7 +145,7 @@ func (p publishFlags) begin() (run string, line int, err error) {
 
 // cutOff says how far a run came that does not come to its end.
 func cutOff(ctx context.Context, q *publishQueue, err error) error {
-	e := failed("%w", err)
+	e := failed("not all events could be stored: %w", err)
 	if ctx.Err() != nil {
 		q.settle(ctx)
 		e = failed("interrupted")

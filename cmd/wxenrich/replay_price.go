@@ -32,6 +32,8 @@ type priceJSON struct {
 	Limit    int64   `json:"quota_limit,omitempty"` // of today, if anybody has said it
 	Days     int64   `json:"days,omitempty"`
 	Seconds  float64 `json:"seconds"`
+
+	Hold *pipeline.Hold `json:"hold,omitempty"` // it waits for the end of this
 }
 
 // price says what a replay would take.
@@ -58,6 +60,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
 			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
+			Hold: o.held(account.AppID),
 		}); err != nil {
 			return err
 		}
@@ -74,6 +77,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"API calls", callsText(p.Calls, p.Expected, j.Spec.MaxAge)},
 		{"quota", quotaText(lane, p, q)},
 		{"time", takesText(takes, p.Days(lane, q))},
+		{"on hold", holdUntilText(o.held(account.AppID))},
 	}
 	if err := term.Of(a.out, a.getenv).Pairs(pairs); err != nil {
 		return err

@@ -117,6 +117,10 @@ func TestBackfillOfSome(t *testing.T) {
 		if p := w.becomes(viewer, "backfill-1", job.Done).Progress; p.Total != 300 || p.Records != 300 {
 			t.Errorf("only those who are missing: %+v", p)
 		}
+		once := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: []string{backfillSubject}, From: 1, To: 500}}
+		if price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, lifelike(), &once, 16<<20, nil); err != nil || price.OpenIDs != 300 || price.New != 0 {
+			t.Errorf("the price of what a backfill has answered: %+v, %v", price, err)
+		}
 		people := w.people()
 		for i := range 500 {
 			if n := people[w.acc.OpenID(i)]; n != 1 {

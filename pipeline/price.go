@@ -33,16 +33,17 @@ type Price struct {
 }
 
 // PriceReplay reads the range of a replay and says what it would take, under
-// the configuration of its lane. No call is made and nothing is written.
-// memory is what [NewRecent] is given, in bytes; progress may be nil.
-func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job.Job, memory int64, progress func(done, total uint64)) (Price, error) {
+// the configuration of its lane. No call is made and nothing is written. board, which
+// may be nil, knows which backfills have answered their events; memory is what
+// [NewRecent] is given, in bytes; progress may be nil.
+func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg Config, j *job.Job, memory int64, progress func(done, total uint64)) (Price, error) {
 	if j.Spec.Records {
 		return priceRecords(ctx, js, cfg, j, progress)
 	}
 	dec := events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload}
 	keep := keepOnly(j.Spec)
 	p := Price{BatchSize: cfg.BatchSize}
-	past, err := readPast(ctx, js, cfg, &dec)
+	past, err := readPast(ctx, js, board, cfg, &dec)
 	if err != nil {
 		return p, err
 	}
@@ -79,7 +80,7 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, cfg Config, j *job
 		refused, met := people[who]
 		if !met {
 			refused = past.refused.has(e.OpenID)
-			fresh := !past.answered(meta, m.Subject())
+			fresh := !past.answered(&e)
 			if fresh {
 				owed += past.share
 			}

@@ -20,21 +20,30 @@ type past struct {
 	share    float64 // of those who were answered, how many were refused
 	stream   string  // the input
 	subjects []string
-	floor    uint64 // of the input: up to it all events on these subjects are answered
+	floor    uint64   // of the input: up to it all events on these subjects are answered
+	done     []string // backfills that have answered all their events
 }
 
-// answered reports whether a message is of the live lane's, and has its answer.
-func (p *past) answered(meta *jetstream.MsgMetadata, subject string) bool {
-	if meta.Stream != p.stream || meta.Sequence.Stream > p.floor {
+// answered reports whether an event has its answer, from the live lane or a backfill.
+func (p *past) answered(e *events.Event) bool {
+	if slices.ContainsFunc(p.done, func(id string) bool { return strings.HasPrefix(e.ID, id+"-") }) {
+		return true
+	}
+	if e.Source.Stream != p.stream || e.Source.Seq > p.floor {
 		return false
 	}
-	return slices.ContainsFunc(p.subjects, func(own string) bool { return events.Captures(own, subject) })
+	return slices.ContainsFunc(p.subjects, func(own string) bool { return events.Captures(own, e.Source.Subject) })
 }
 
 // readPast reads the dead letters of those who were refused, and what has become
 // of the account's events.
-func readPast(ctx context.Context, js jetstream.JetStream, cfg Config, dec *events.Decoder) (*past, error) {
+func readPast(ctx context.Context, js jetstream.JetStream, board *Board, cfg Config, dec *events.Decoder) (*past, error) {
 	p := &past{refused: make(people), stream: cfg.Stream, subjects: cfg.Subjects}
+	for _, j := range board.Jobs(cfg.AppID) {
+		if j.Kind == job.Backfill && j.State == job.Done {
+			p.done = append(p.done, j.ID)
+		}
+	}
 	c, err := js.Consumer(ctx, cfg.Stream, cfg.Durable)
 	switch {
 	case err == nil:

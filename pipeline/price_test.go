@@ -44,7 +44,7 @@ func TestPriceOfAReplay(t *testing.T) {
 					t.Fatal(err)
 				}
 				calls := w.asked()
-				price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, memory, nil)
+				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, memory, nil)
 				if err != nil || w.asked() != calls {
 					t.Fatalf("%v; %d calls", err, w.asked()-calls)
 				}
@@ -92,7 +92,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil)
+				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -125,7 +125,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 					Range:    job.Range{Stream: j.Range.Stream, Born: j.Range.Born, Subjects: []string{"wx.events." + appid + ".SCAN"}, From: n + 1, To: n + more},
 					Progress: job.Progress{Total: more},
 				}
-				if price, err = pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil); err != nil {
+				if price, err = pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil); err != nil {
 					t.Fatal(err)
 				}
 				if err := viewer.AddJob(w.Context(), j); err != nil {
@@ -170,7 +170,7 @@ func TestPriceOfFew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil)
+			price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

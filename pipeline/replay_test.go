@@ -345,7 +345,7 @@ func TestReplayAtASmallRate(t *testing.T) {
 		if took := time.Since(began); took < 39*time.Second || took > 45*time.Second {
 			t.Errorf("%d events took %v at 5 a second", n, took)
 		}
-		price, err := pipeline.PriceReplay(w.Context(), w.js, cfg, &j, 16<<20, nil)
+		price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
 		if took := w.asked() - calls; err != nil || math.Abs(float64(price.Expected)/float64(took)-1) > 0.05 {
 			t.Errorf("%d calls, the price is %+v: %v", took, price, err)
 		} else {

@@ -43,7 +43,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		return err
 	}
 	progress := term.NewProgress(term.Of(a.err, a.getenv), time.Now())
-	p, err := pipeline.PriceReplay(ctx, o.js, lane, j, int64(o.cfg.Recent.Memory), func(done, _ uint64) {
+	p, err := pipeline.PriceReplay(ctx, o.js, o.board, lane, j, int64(o.cfg.Recent.Memory), func(done, _ uint64) {
 		progress.Show(time.Now(), "reading %s: %s of %s", j.Range.Stream, grouped(done), grouped(uint64(j.Progress.Total)))
 	})
 	progress.Done()

@@ -47,7 +47,7 @@ func TestReplayIsBelowLiveTraffic(t *testing.T) {
 			var longest, sum [2]time.Duration
 			for i, replay := range []bool{false, true} {
 				inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-					const n, live = 1500, 100
+					const n, live = 800, 50
 					kv := w.bucket()
 					viewer := w.viewer(kv)
 					cfg := lifelike()
@@ -67,7 +67,7 @@ func TestReplayIsBelowLiveTraffic(t *testing.T) {
 					if replay {
 						w.becomes(viewer, "replay-1", job.Done)
 						w.eachOnce("replay-1", 1, n)
-						if rate == 0 && during < live+1000 { // a rate that early live calls use up leaves little
+						if rate == 0 && during < live+500 { // a rate that early live calls use up leaves little
 							t.Errorf("%d answers while live traffic went on: the replay does not get on", during)
 						}
 					}

@@ -144,7 +144,7 @@ func TestCostOfADoubtfulBatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n, struck = 20_000 / min(scale, 4), 20 / min(scale, 4)
+				const n, struck = 20_000 / min(scale, 10), 20 / min(scale, 10)
 				w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: batchget, Probability: 0.15}, Times: struck, Do: tc.do})
 				w.publish(n, w.openid)
 				time.Sleep(time.Hour)

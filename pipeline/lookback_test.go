@@ -39,7 +39,7 @@ func TestDurableIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n = 2500
+				const n = 1500
 				kv := w.bucket()
 				w.publish(n, func(i int) []byte {
 					if i%500 == 0 {

@@ -105,9 +105,9 @@ func TestPlentyCostsFewWrites(t *testing.T) {
 		if n := writes.Load(); n != 0 {
 			t.Errorf("%d writes by idle replicas", n)
 		}
-		w.publish(6000, w.openid)
+		w.publish(3000, w.openid)
 		began := time.Now()
-		w.answers(6000)
+		w.answers(3000)
 		busy := time.Since(began).Seconds()
 		time.Sleep(time.Minute)
 		most := 3 * (int64(busy/2) + 5) // one in two seconds; the first reserve, the reading and the last words

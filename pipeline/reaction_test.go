@@ -127,11 +127,13 @@ func TestReactionWithoutACode(t *testing.T) {
 // everybody lets an endpoint answer so for a while, events waiting.
 func everybody(t *testing.T, endpoint string, do wechattest.Action, want reaction) {
 	t.Helper()
-	const n = 250 // three batches
+	cfg := lifelike()
+	cfg.BatchSize = 20
+	const n = 50 // three batches
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		mend := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: endpoint}, Do: do})
 		w.publish(n, w.openid)
-		lane := w.start(lifelike())
+		lane := w.start(cfg)
 		time.Sleep(want.outage)
 
 		w.wantHold(lane, want.hold, cmp.Or(want.code, do.Code))

@@ -183,7 +183,7 @@ func TestNormalRunningLooksAtNothing(t *testing.T) {
 		if m.May < 2500 || m.Floor == 0 {
 			t.Errorf("mark: %+v", m)
 		}
-		if e.Revision() > 300 {
+		if e.Revision() > 600 {
 			t.Errorf("%d puts for five events every two seconds in 10 minutes", e.Revision())
 		}
 	})

@@ -98,7 +98,9 @@ func accountTexts(a *status.Account) []string {
 	if d := a.Durable; d != nil && d.Expiring() {
 		out = append(out, "the stream drops the oldest event at "+d.Expires.Format(time.RFC3339)+", answered or not (input.max_age)")
 	}
-	if q := a.Quota; q != nil && !q.RunsOut.IsZero() {
+	if q := a.Quota; q != nil && q.Left != nil && *q.Left == 0 {
+		out = append(out, "the day's quota is spent; it begins anew at "+q.Reset.Format(time.RFC3339))
+	} else if q != nil && !q.RunsOut.IsZero() {
 		out = append(out, fmt.Sprintf("at today's pace the quota is gone at %s; it begins anew at %s",
 			q.RunsOut.Format(time.RFC3339), q.Reset.Format(time.RFC3339)))
 	}

@@ -25,6 +25,8 @@ type Rehearsal struct {
 	row        int  // refused calls since the last that was answered
 	proofs     int  // calls that were answered
 	charged    bool // somebody is refused, and nobody was answered since
+	chargedAt  time.Duration
+	at         time.Duration // of a call
 	calls      int64
 	asked      int64
 }
@@ -49,9 +51,21 @@ func NewRehearsal(cfg Config, rate float64) *Rehearsal {
 
 // Event is one that is taken in, whatever it leads to.
 func (r *Rehearsal) Event() {
-	r.now += r.gap
-	if r.gap > 0 && len(r.waiting) > 0 && r.now > r.since+r.window { // who comes at the last moment is taken along
+	if r.now += r.gap; r.gap == 0 {
+		return
+	}
+	if len(r.waiting) > 0 && r.now > r.since+r.window { // who comes at the last moment is taken along
+		r.wait(r.since + r.window)
 		r.ask(true)
+	}
+	r.wait(r.now)
+}
+
+// wait lets it become so late: whoever is charged is proven by somebody who is known
+// to work if nobody else is answered meanwhile.
+func (r *Rehearsal) wait(until time.Duration) {
+	if r.at = until; r.charged && until-r.chargedAt >= proofWait {
+		r.prove()
 	}
 }
 
@@ -71,9 +85,12 @@ func (r *Rehearsal) End() (calls, asked int64) {
 	for len(r.waiting)+len(r.flight) > 0 {
 		if len(r.waiting) == 0 {
 			r.land()
-		} else {
-			r.ask(false)
+			continue
 		}
+		if r.gap > 0 {
+			r.wait(r.since + r.window)
+		}
+		r.ask(r.gap > 0)
 	}
 	if r.charged {
 		r.prove() // nobody else comes whose answer would
@@ -94,8 +111,11 @@ func (r *Rehearsal) ask(wait bool) {
 	s := r.look(group)
 	s.ends = r.clock + int(r.calls-before)
 	r.flight = append(r.flight, s)
-	if r.since = r.now; wait {
-		r.land()
+	if r.since = r.now; !wait {
+		return
+	}
+	if r.land(); len(s.unknown) > 0 { // who has waited for so long already waits no more
+		r.ask(true)
 	}
 }
 
@@ -148,7 +168,7 @@ func (r *Rehearsal) look(group []bool) (s scene) {
 		}
 		r.refuses([]bool{true})
 	}
-	s.refused, r.charged = 1, true
+	s.refused, r.charged, r.chargedAt = 1, true, r.at
 	return s
 }
 

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -144,7 +145,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 }
 
 // TestPriceOfFew replays a few events at a time, good or bad, where each call that
-// proves a refusal shows.
+// proves a refusal shows; all at once, and one after the other.
 func TestPriceOfFew(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		kv := w.bucket()
@@ -161,23 +162,25 @@ func TestPriceOfFew(t *testing.T) {
 		w.settled(cfg.Durable)
 		time.Sleep(time.Minute)
 		viewer := w.viewer(kv)
-		from := uint64(1)
-		for pattern := range strings.FieldsSeq(patterns) {
-			id, to := "replay-"+pattern, from+uint64(len(pattern))-1
-			w.replay(viewer, id, from, to, job.Spec{})
-			from = to + 2
-			j, err := viewer.Job(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			calls := w.asked()
-			w.becomes(viewer, id, job.Done)
-			if took := int64(w.asked() - calls); took != price.Expected {
-				t.Errorf("%s: priced at %d calls, took %d", pattern, price.Expected, took)
+		for _, rate := range []float64{0, 0.5} {
+			from := uint64(1)
+			for pattern := range strings.FieldsSeq(patterns) {
+				id, to := fmt.Sprintf("replay-%s-%g", pattern, rate*10), from+uint64(len(pattern))-1
+				first := from
+				if from = to + 2; rate > 0 && len(pattern) > 3 {
+					continue
+				}
+				j := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: cfg.Subjects, From: first, To: to}, Spec: job.Spec{Rate: rate}}
+				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				calls := w.asked()
+				w.replay(viewer, id, first, to, j.Spec)
+				w.becomes(viewer, id, job.Done)
+				if took := int64(w.asked() - calls); took != price.Expected {
+					t.Errorf("%s at %g: priced at %d calls, took %d", pattern, rate, price.Expected, took)
+				}
 			}
 		}
 	})

@@ -151,8 +151,10 @@ func (b *backfill) page(ctx context.Context, next string) (page wechat.Page, err
 			return page, context.Cause(ctx)
 		case e == nil:
 			return page, err
-		case b.j.Spec.DryRun && (tries == crawlTries || !soon(e)):
+		case b.j.Spec.DryRun && !soon(e):
 			return page, fmt.Errorf("list the followers: %w; %s", err, e.Advice())
+		case b.j.Spec.DryRun && tries == crawlTries:
+			return page, fmt.Errorf("list the followers, asked %d times: %w", tries, err)
 		case b.j.Spec.DryRun:
 			tries++
 			wait.wish = e.After

@@ -123,7 +123,7 @@ func (l *loop) noticed() {
 // that begins. Replicas with different limits would else undo for ever what the
 // others have said.
 func (l *loop) rejudge(now time.Time) {
-	if l.task != nil || l.held == nil || !l.held.byOurLimits() {
+	if l.task != nil || l.held == nil || !l.held.byOurLimits() || l.held.Prober != "" { // somebody does it already
 		return
 	}
 	exhausted := true

@@ -47,7 +47,7 @@ func addBackfills(board *pipeline.Board, s *audit.Scope) {
 func backfillLane(board *pipeline.Board, live audit.Lane) (audit.Lane, bool) {
 	done, subjects := map[string]bool{}, []string(nil)
 	for _, j := range board.Jobs(live.AppID) {
-		if j.Kind != job.Backfill || j.Range.Stream != "" && j.Range.Stream != live.Stream {
+		if j.Kind != job.Backfill || j.Spec.DryRun || j.Range.Stream != "" && j.Range.Stream != live.Stream {
 			continue
 		}
 		done[j.ID] = j.State == job.Done
@@ -58,8 +58,8 @@ func backfillLane(board *pipeline.Board, live audit.Lane) (audit.Lane, bool) {
 	l := live
 	l.Part, l.Subjects, l.Durable = "backfill", subjects, ""
 	l.Waiting = func(id string) bool {
-		made := strings.LastIndexByte(id, '-') // <job>-<number>
-		return made < 0 || !done[id[:made]]
+		made := strings.LastIndexByte(id, '-') // <job>-<number>, or <job>-left-<number>
+		return made < 0 || !done[strings.TrimSuffix(id[:made], "-left")]
 	}
 	return l, len(subjects) > 0
 }

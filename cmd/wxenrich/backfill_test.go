@@ -71,6 +71,14 @@ func TestBackfill(t *testing.T) {
 	if b := report.Lanes[1]; b.In == 0 || b.Records != b.In || b.Pending != 0 || !report.Holds() {
 		t.Errorf("the audit of the backfills: %+v", b)
 	}
+	profiles, err := js.Stream(t.Context(), "WX_PROFILES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := profiles.DeleteMsg(t.Context(), profiles.CachedInfo().State.LastSeq); err != nil { // of who left
+		t.Fatal(err)
+	}
+	w.run(t, "", "audit").want(t, exitBroken, "", "")
 	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT=elsewhere")
 	w.run(t, "", "backfill").want(t, exitUsage, "", "has no {appid}")
 	w.environ = w.environ[:len(w.environ)-1]

@@ -137,6 +137,9 @@ func (f *eraseFlags) run(ctx context.Context, a *app) error {
 	}
 	if f.appid != "" && !f.anyAccount {
 		if err := checkServed(ctx, js, e.board, cfg, accounts[0]); err != nil {
+			if unknown, ok := errors.AsType[*exitError](err); ok {
+				return unknown.hint("--any-account erases there all the same")
+			}
 			return nc.Explain(err)
 		}
 	}

@@ -41,7 +41,7 @@ func TestErase(t *testing.T) {
 	w.run(t, "", "erase", "--unionid", "nobody", "--yes").want(t, exitNotFound, "", "no record names that unionid")
 	w.run(t, "", "erase", "--again").want(t, exitNotFound, "", "nobody was erased so far")
 	typo := []string{"erase", "--openid", kept, "--yes", "--settle", "0s", "--appid", testAppID[:len(testAppID)-1] + "x"}
-	w.run(t, "", typo...).want(t, exitUsage, "", "no replica has left a trace of it")
+	w.run(t, "", typo...).want(t, exitUsage, "", "hint: --any-account erases there all the same")
 	w.run(t, "", append(typo, "--any-account", "--dry-run", "--json")...).want(t, 0, `"swept":[]`, "")
 	r := w.run(t, "", "erase", "--openid", gone, "--dry-run")
 	r.want(t, 0, "stream COPY mirrors WX_PROFILES", "")

@@ -199,7 +199,7 @@ func TestLongBacklogLooksAtNothing(t *testing.T) {
 		w.publish(n, w.openid)
 		time.Sleep(longAfter)
 		cfg := lifelike()
-		cfg.BatchSize, cfg.Rate = 20, 0.025 // calls a second: 20 minutes for all
+		cfg.BatchSize, cfg.Rate = 5, 0.1 // calls a second: 20 minutes for all, and no event is in hand for long
 		lane := w.start(cfg, w.board(kv))
 		w.answers(n)
 		if c := lane.Stats().Counts(); c.LookBacks != 0 || c.LookedAt != 0 {

@@ -17,6 +17,12 @@ import (
 // events another replica has taken and sits on, brings it nothing.
 const expiryEvery = time.Minute
 
+// expiryCovered is the same where rounds are made.
+const expiryCovered = 10 * time.Minute
+
+// expiryAgain is when a lane looks again if it saw nothing.
+const expiryAgain = 10 * time.Second
+
 // pausedEvery is how often a lane looks whose durable is paused: whoever ends the
 // pause wants to see that it has ended.
 const pausedEvery = 5 * time.Second
@@ -34,6 +40,8 @@ type waits struct {
 	expires atomic.Int64 // when it leaves the input by age; 0: never, or not known
 	others  atomic.Int64 // how many are not acknowledged and not in our hands
 	paused  atomic.Int64 // until when the durable delivers none, in unix nanoseconds; 0: it does
+	dated   atomic.Int64 // when the oldest was looked for, in unix nanoseconds
+	unseen  atomic.Int64 // looks that did not find the durable, one after the other
 	refusal atomic.Pointer[refusal]
 }
 
@@ -123,8 +131,13 @@ func (l *loop) nextExpiry(sooner func(time.Time)) {
 }
 
 func (l *loop) dateEvery() time.Duration {
-	if l.waits.paused.Load() != 0 {
+	switch {
+	case l.waits.paused.Load() != 0:
 		return pausedEvery
+	case l.waits.unseen.Load() > 0:
+		return expiryAgain
+	case l.rounds.covers(l.cfg.Stream):
+		return expiryCovered
 	}
 	return expiryEvery
 }
@@ -133,13 +146,70 @@ func (l *loop) mayDate() bool {
 	return l.task == nil && !l.dating && l.consumer != nil && !l.stopping()
 }
 
-// dateOldest notes how old the oldest event is, and when it expires. What cannot be found out is
-// left as it was known.
+// dateOldest looks at the durable, and notes how old the oldest event is.
 func (l *Lane) dateOldest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	oldest, maxAge, err := l.oldest(ctx)
-	switch {
+	durable, err := l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
+	if err != nil {
+		l.log.Debug("the age of the oldest event is unknown", slog.Any("error", err))
+		l.notSeen()
+		return
+	}
+	if info := durable.CachedInfo(); l.noteDurable(info) {
+		stream, err := l.js.Stream(ctx, l.cfg.Stream)
+		if err != nil {
+			l.log.Debug("the age of the oldest event is unknown", slog.Any("error", err))
+			return
+		}
+		l.date(ctx, stream, info)
+	}
+}
+
+// noteDurable notes what the durable says, and reports whether events wait. It is
+// safe for concurrent use.
+func (l *Lane) noteDurable(info *jetstream.ConsumerInfo) (wait bool) {
+	l.waits.unseen.Store(0)
+	l.notePause(info)
+	l.waits.others.Store(max(0, int64(info.NumPending)+int64(info.NumAckPending)-l.stats.inHand.Load()))
+	if info.NumWaiting == 0 || sits(info) { // without ours, or on it
+		l.doubtPull()
+	}
+	if info.NumPending == 0 && info.NumAckPending == 0 {
+		l.waits.oldest.Store(0)
+		l.waits.expires.Store(0)
+		return false
+	}
+	return true
+}
+
+// sits reports whether a durable could deliver events to whoever waits. It may be
+// about to; but a server forgets to do so when a pause is ended, until it next
+// has a heartbeat to send (nats-server 2.15).
+func sits(info *jetstream.ConsumerInfo) bool {
+	most := info.Config.MaxAckPending
+	return info.NumPending > 0 && !info.Paused && (most <= 0 || info.NumAckPending < most)
+}
+
+// notSeen notes that a look did not find the durable. It is safe for concurrent
+// use.
+func (l *Lane) notSeen() {
+	if l.waits.unseen.Add(1) > 1 { // once is an accident
+		l.doubtPull()
+	}
+}
+
+// undated reports whether the oldest event is to be looked for again.
+func (l *Lane) undated() bool {
+	return l.waits.oldest.Load() == 0 || time.Since(time.Unix(0, l.waits.dated.Load())) >= expiryEvery
+}
+
+// date notes how old the oldest event is, and when it expires. What cannot be
+// found out is left as it was known. It is safe for concurrent use.
+func (l *Lane) date(ctx context.Context, stream jetstream.Stream, info *jetstream.ConsumerInfo) {
+	l.waits.dated.Store(time.Now().UnixNano())
+	oldest, err := Oldest(ctx, stream, info)
+	switch maxAge := stream.CachedInfo().Config.MaxAge; {
 	case err != nil:
 		l.log.Debug("the age of the oldest event is unknown", slog.Any("error", err))
 	case oldest.IsZero():
@@ -153,27 +223,6 @@ func (l *Lane) dateOldest(ctx context.Context) {
 			l.waits.expires.Store(0)
 		}
 	}
-}
-
-// oldest is when the oldest event that is not acknowledged was stored, zero if
-// there is none, and how old an event may get.
-func (l *Lane) oldest(ctx context.Context) (at time.Time, maxAge time.Duration, err error) {
-	durable, err := l.js.Consumer(ctx, l.cfg.Stream, l.cfg.Durable)
-	if err != nil {
-		return at, 0, err
-	}
-	info := durable.CachedInfo()
-	l.notePause(info)
-	l.waits.others.Store(max(0, int64(info.NumPending)+int64(info.NumAckPending)-l.stats.inHand.Load()))
-	if info.NumPending == 0 && info.NumAckPending == 0 {
-		return at, 0, nil
-	}
-	stream, err := l.js.Stream(ctx, l.cfg.Stream)
-	if err != nil {
-		return at, 0, err
-	}
-	at, err = Oldest(ctx, stream, info)
-	return at, stream.CachedInfo().Config.MaxAge, err
 }
 
 // Oldest is when the oldest event was stored that a durable of the stream

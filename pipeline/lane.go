@@ -32,6 +32,7 @@ type Deps struct {
 	Board  *Board              // what the replicas tell each other; default: nothing
 	Erased *erase.Ledger       // who is erased, and is not to come back; default: nobody
 	Timing *Timings            // default: nothing is recorded
+	Rounds *Rounds             // looks at the durables of many lanes; default: each looks at its own
 
 	// Tracer makes spans; default: none. Its sampler should sample a span that is
 	// linked to one that is sampled, or batches are missing in some traces.
@@ -71,6 +72,8 @@ type Lane struct {
 
 	ackWait  atomic.Int64 // the durable's in nanoseconds, which may differ from the configuration's
 	waits    waits
+	rounds   *Rounds
+	unsure   chan struct{} // holds a value when the server may have forgotten what was asked of it
 	storing  chan struct{} // one slot for each group whose answers are being stored
 	throttle *throttle
 	budget   *budget
@@ -106,6 +109,8 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 		throttle: newThrottle(cfg.Rate, cfg.Concurrency),
 		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
 		room:     newRoom(cfg.Concurrency),
+		rounds:   d.Rounds,
+		unsure:   make(chan struct{}, 1),
 		storing:  make(chan struct{}, mostStoring),
 		scouting: make(chan struct{}, 1),
 		proving:  make(chan struct{}, 1),
@@ -177,6 +182,7 @@ var ErrGrace = errors.New("the grace after the stop is over")
 func (l *Lane) Run(ctx context.Context) error {
 	l.state.set(State{Phase: Connecting})
 	defer l.state.set(State{Phase: Stopped})
+	defer l.rounds.join(l)()
 	b, err := l.bind(ctx)
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		l.state.set(State{Phase: Refused, Reason: refusal.Reason, Hint: refusal.Hint})

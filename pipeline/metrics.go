@@ -12,13 +12,14 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
-// counter is one of a lane's counters as an instrument. One of what is rare is
-// absent until the account has had an event: of a thousand idle ones it would be
-// nothing but zeros, which Prometheus has to keep. Then it is there with its zero,
-// or nobody would see the first step.
+// counter is one of a lane's counters as an instrument. One that is late is absent
+// until the account has had an event: of a thousand idle ones it would be nothing
+// but zeros, which cost the process a quarter of what it does and Prometheus the
+// room. Then it is there with its zero, or nobody would see the first step. The
+// others are what alerts look for where nothing happens.
 type counter struct {
 	name, unit, help string
-	rare             bool
+	late             bool
 	read             func(*Counts) int64
 }
 
@@ -26,9 +27,9 @@ var counters = [...]counter{
 	{"wxenrich.events.received", "{event}", "Events taken in.", false, func(c *Counts) int64 { return c.Received }},
 	{"wxenrich.events.handed_back", "{event}", "Events given back unanswered, by a stop or a hold.", true, func(c *Counts) int64 { return c.HandedBack }},
 	{"wxenrich.records", "{record}", "Records stored.", false, func(c *Counts) int64 { return c.Records }},
-	{"wxenrich.batches", "{batch}", "Groups of openids looked up.", false, func(c *Counts) int64 { return c.Batches }},
-	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", false, func(c *Counts) int64 { return c.OpenIDs }},
-	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", false, func(c *Counts) int64 { return c.Calls }},
+	{"wxenrich.batches", "{batch}", "Groups of openids looked up.", true, func(c *Counts) int64 { return c.Batches }},
+	{"wxenrich.batch.openids", "{openid}", "Openids looked up; over wxenrich.batches it is the mean fill.", true, func(c *Counts) int64 { return c.OpenIDs }},
+	{"wxenrich.api.calls", "{call}", "API calls for data, retries and probes included.", true, func(c *Counts) int64 { return c.Calls }},
 	{"wxenrich.api.retries", "{retry}", "Waits before a repeated API call.", true, func(c *Counts) int64 { return c.Retries }},
 	{"wxenrich.events.recent", "{event}", "Events that an earlier look-up answered.", true, func(c *Counts) int64 { return c.Saved }},
 	{"wxenrich.events.repeated", "{event}", "Events delivered again whose answer was there already.", true, func(c *Counts) int64 { return c.Repeats }},
@@ -93,7 +94,7 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 	errs = append(errs, err)
 	quota, err := meter.Int64ObservableGauge("wxenrich.quota.limit", metric.WithDescription("What may be used of the account's quota today; absent until WeChat or quota.limit says it."))
 	errs = append(errs, err)
-	used, err := meter.Int64ObservableGauge("wxenrich.quota.used", metric.WithDescription("What is used of today's quota, by anybody, in calls or openids, by unit."))
+	used, err := meter.Int64ObservableGauge("wxenrich.quota.used", metric.WithDescription("What is used of today's quota, by anybody, in calls or openids, by unit; absent until something is, or its limit is known."))
 	errs = append(errs, err)
 	expires, err := meter.Float64ObservableGauge("wxenrich.input.oldest_expires", metric.WithUnit("s"), metric.WithDescription("Until the oldest event that is not acknowledged leaves the input by age; absent when none waits."))
 	errs = append(errs, err)
@@ -107,11 +108,11 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		for _, l := range lanes() {
 			account := attribute.String("appid", l.cfg.AppID)
-			of := metric.WithAttributes(account)
+			of := l.timings.account
 			counts := l.stats.Counts()
 			idle := counts.Received == 0
 			for i, c := range counters {
-				if n := c.read(&counts); n > 0 || !idle || !c.rare {
+				if n := c.read(&counts); n > 0 || !idle || !c.late {
 					o.ObserveInt64(sums[i], n, of)
 				}
 			}
@@ -147,7 +148,9 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 			if day.Limit > 0 {
 				o.ObserveInt64(quota, day.Limit, of)
 			}
-			o.ObserveInt64(used, day.Used, metric.WithAttributes(account, attribute.String("unit", day.Unit)))
+			if day.Limit > 0 || day.Used > 0 {
+				o.ObserveInt64(used, day.Used, metric.WithAttributes(account, attribute.String("unit", day.Unit)))
+			}
 			o.ObserveInt64(lag, l.Lag(), of)
 			if at, waiting := l.Oldest(); waiting {
 				o.ObserveFloat64(oldest, time.Since(at).Seconds(), of)

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,9 +17,11 @@ import (
 // (nats.go 1.55). It belongs to the goroutine of a tap.
 type pull struct {
 	conn    *nats.Conn
-	subject string // where requests go
-	body    []byte // of a request
-	size    int    // messages that one request asks for
+	subject string               // where requests go
+	body    []byte               // of a request
+	size    int                  // messages that one request asks for
+	beat    func() time.Duration // how often the server is to say that it has one
+	beating time.Duration        // the same of the latest request
 
 	sub  *nats.Subscription
 	msgs chan *nats.Msg // what comes: messages, and what becomes of requests
@@ -40,24 +41,32 @@ type request struct {
 var errSilent = errors.New("no heartbeat from the server")
 
 // newPull begins to listen; nothing is asked for yet.
-func newPull(js jetstream.JetStream, durable *jetstream.ConsumerInfo, size int) (*pull, error) {
-	body, err := json.Marshal(struct {
-		Batch     int           `json:"batch"`
-		Expires   time.Duration `json:"expires"`
-		Heartbeat time.Duration `json:"idle_heartbeat"`
-	}{size, pullExpiry, pullHeartbeat})
-	if err != nil {
-		return nil, err
-	}
+func newPull(js jetstream.JetStream, durable *jetstream.ConsumerInfo, size int, beat func() time.Duration) (p *pull, err error) {
 	const statuses = 64 // as much room for what becomes of requests
-	p := &pull{
-		conn: js.Conn(), size: size, body: body, heard: time.Now(),
+	p = &pull{
+		conn: js.Conn(), size: size, beat: beat, heard: time.Now(),
 		subject: apiPrefix(js) + "CONSUMER.MSG.NEXT." + durable.Stream + "." + durable.Name,
 		msgs:    make(chan *nats.Msg, 2*size+statuses),
+	}
+	if most := durable.Config.MaxRequestExpires; most > 0 {
+		p.beat = func() time.Duration { return min(beat(), max(pullHeartbeat, most*2/5)) }
 	}
 	p.sub, err = p.conn.ChanSubscribe(p.conn.NewInbox(), p.msgs)
 	return p, err
 }
+
+// request is what the server is asked for.
+func (p *pull) request() []byte {
+	if beats := p.beat(); beats != p.beating {
+		p.beating = beats
+		p.body = fmt.Appendf(nil, `{"batch":%d,"expires":%d,"idle_heartbeat":%d}`, p.size, expiry(beats), beats)
+	}
+	return p.body
+}
+
+// expiry is how long a request stays with the server that says so often that it
+// has it: at least two times that, or the server refuses it.
+func expiry(beat time.Duration) time.Duration { return beat * 5 / 2 }
 
 // apiPrefix is what the subjects of JetStream's API begin with.
 func apiPrefix(js jetstream.JetStream) string {
@@ -79,7 +88,7 @@ func (p *pull) refill() error {
 	}
 	p.asked = append(p.asked, request{time.Now(), p.size})
 	p.open += p.size
-	return p.conn.PublishRequest(p.subject, p.sub.Subject, p.body)
+	return p.conn.PublishRequest(p.subject, p.sub.Subject, p.request())
 }
 
 // came says since when a message that came may have been on its way to us. The
@@ -124,9 +133,10 @@ func (p *pull) status(m *nats.Msg) error {
 	return nil
 }
 
-// silent returns an error if the server has forgotten what it was asked.
-func (p *pull) silent(now time.Time) error {
-	if p.open > 0 && len(p.msgs) == 0 && now.Sub(p.heard) >= pullSilence {
+// silent returns an error if the server has forgotten what it was asked: if it
+// has said nothing for so long.
+func (p *pull) silent(now time.Time, limit time.Duration) error {
+	if p.open > 0 && len(p.msgs) == 0 && now.Sub(p.heard) >= limit {
 		return errSilent
 	}
 	return nil

@@ -63,12 +63,40 @@ func TestPullEnds(t *testing.T) {
 		}
 	}
 	p := pull{size: 10, open: 10, heard: time.Now().Add(-3 * pullHeartbeat), msgs: make(chan *nats.Msg, 1)}
-	if err := p.silent(time.Now()); !errors.Is(err, errSilent) {
+	if err := p.silent(time.Now(), pullSilence); !errors.Is(err, errSilent) {
 		t.Errorf("after three heartbeats' time: %v", err)
 	}
 	p.msgs <- nil // nobody has read for a while
-	if err := p.silent(time.Now()); err != nil {
+	if err := p.silent(time.Now(), pullSilence); err != nil {
 		t.Errorf("with a message to read: %v", err)
+	}
+}
+
+// Requests stay as long as their heartbeats need, which grow with the lanes of the
+// process, but no longer than the durable allows.
+func TestPullStays(t *testing.T) {
+	t.Parallel()
+	js := eventstest.NewServer(t).JetStream()
+	rounds := NewRounds(js, nil)
+	l := &Lane{rounds: rounds}
+	for _, tc := range []struct {
+		lanes int
+		most  time.Duration // of the durable
+		want  string
+	}{
+		{1, 0, `{"batch":10,"expires":30000000000,"idle_heartbeat":12000000000}`},
+		{1000, 0, `{"batch":10,"expires":500000000000,"idle_heartbeat":200000000000}`},
+		{1000, time.Minute, `{"batch":10,"expires":60000000000,"idle_heartbeat":24000000000}`},
+		{1000, 20 * time.Second, `{"batch":10,"expires":30000000000,"idle_heartbeat":12000000000}`}, // refused, as doctor says
+	} {
+		rounds.count = tc.lanes
+		p, err := newPull(js, &jetstream.ConsumerInfo{Config: jetstream.ConsumerConfig{MaxRequestExpires: tc.most}}, 10, l.heartbeat)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(p.request()); got != tc.want {
+			t.Errorf("%d lanes, %v at most: %s, want %s", tc.lanes, tc.most, got, tc.want)
+		}
 	}
 }
 

@@ -34,6 +34,16 @@ func (l *Lane) open(consumer jetstream.Consumer, order uint64) *tap {
 	return t
 }
 
+// heartbeat is how often the server is to say that it has a request. The durable
+// of a lane among many is looked at instead, by rounds or by itself.
+func (l *Lane) heartbeat() time.Duration {
+	return max(pullHeartbeat, time.Duration(l.rounds.members())*pullShare)
+}
+
+// doubtPull says that the server may have forgotten the lane's pull. If it has said
+// nothing for a while either, the pull is made anew. It is safe for concurrent use.
+func (l *Lane) doubtPull() { wake(l.unsure) }
+
 // close ends the pulling. What was asked for and is on its way still comes out,
 // since it would otherwise stay ours, unseen, until AckWait; then out is closed.
 func (t *tap) close() {
@@ -44,11 +54,16 @@ func (t *tap) close() {
 }
 
 const (
-	// pullExpiry is how long one request stays with the server.
-	pullExpiry = 30 * time.Second
-	// pullHeartbeat is how often the server says meanwhile that it has it.
+	// pullHeartbeat is how often the server says that it has a request, where a
+	// process has few lanes.
 	pullHeartbeat = 12 * time.Second
-	// pullSilence is how long it may say nothing until it has forgotten.
+	// pullShare is what each lane adds to that where there are many, so that a
+	// process hears five heartbeats a second at most: a thousand lanes' cost half
+	// of what they cost when idle.
+	pullShare = 200 * time.Millisecond
+	// pullExpiry is how long one request stays with the server, at least.
+	pullExpiry = 5 * pullHeartbeat / 2
+	// pullSilence is how long the server may say nothing if a request is in doubt.
 	pullSilence = 5 * pullHeartbeat / 2
 	// pullQuiet is how long nothing may come until what was asked for is taken
 	// for not on its way.
@@ -63,6 +78,10 @@ const (
 
 // errAnew ends a tap whose requests the server has forgotten.
 var errAnew = errors.New("reconnected")
+
+// errUnheeded ends a tap whose durable does not look as if the server had its
+// request: see [Lane.doubtPull].
+var errUnheeded = errors.New("the server does not heed it")
 
 // errBack ends a tap whose durable was set back: what it says about an event,
 // such as that it was never delivered before, is not to be believed.
@@ -93,7 +112,7 @@ func (r *reader) run() {
 	status := conn.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer conn.RemoveStatusListener(status)
 	var err error
-	if r.pull, err = newPull(r.lane.js, r.durable, r.lane.prefetch()); err == nil {
+	if r.pull, err = newPull(r.lane.js, r.durable, r.lane.prefetch(), r.lane.heartbeat); err == nil {
 		err = r.read(status)
 		r.drop()
 	}
@@ -142,8 +161,13 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 		case <-still:
 			return nil
 		case now := <-beats.C: // it is not set anew with each message, which would cost more
-			err = r.silent(now)
-			beats.Reset(max(r.heard.Add(pullSilence).Sub(now), pullQuiet))
+			silence := expiry(r.beating)
+			err = r.silent(now, silence)
+			beats.Reset(max(r.heard.Add(silence).Sub(now), pullQuiet))
+		case <-r.lane.unsure:
+			if err = r.silent(time.Now(), pullSilence); err != nil {
+				err = errUnheeded
+			}
 		case s := <-status:
 			if s == nats.RECONNECTING {
 				lost = true

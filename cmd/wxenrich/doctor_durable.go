@@ -125,6 +125,7 @@ func (d *doctor) tryLane(a *config.Account, direct bool) {
 	r := a.Resolve()
 	d.mayAsk(broken, "nothing could be pulled", "CONSUMER.MSG.NEXT.%s.%s", r.Stream, r.Durable)
 	d.mayAck(r.Stream, r.Durable)
+	d.mayAsk(told, "of 32 accounts and more each looks at its durable by itself, which takes more processor time", "CONSUMER.LIST.%s", r.Stream)
 	vars := events.Vars{AppID: a.AppID, OpenID: "doctor", UnionID: "doctor", Type: "subscribe", Reason: string(events.Unresolved)}
 	const past = "answers beyond the duplicate window could not be looked for: after an outage events would wait"
 	d.mayAsk(bad, past, "STREAM.NAMES")

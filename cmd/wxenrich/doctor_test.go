@@ -292,7 +292,7 @@ func TestDoctorOfTheLeastPrivileges(t *testing.T) {
 	const durable = "wxenrich-" + testAppID
 	needed := []string{"$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES",
 		"$JS.API.CONSUMER.INFO.WX_EVENTS." + durable, "$JS.API.CONSUMER.CREATE.WX_EVENTS." + durable + ".>",
-		"$JS.API.CONSUMER.MSG.NEXT.WX_EVENTS." + durable, "$JS.ACK.WX_EVENTS." + durable + ".>",
+		"$JS.API.CONSUMER.MSG.NEXT.WX_EVENTS." + durable, "$JS.ACK.WX_EVENTS." + durable + ".>", "$JS.API.CONSUMER.LIST.WX_EVENTS",
 		"wx.profiles.>", "wx.dead.>", "$KV.WX_STATE.>", "$JS.API.DIRECT.GET.KV_WX_STATE.>", "$JS.API.CONSUMER.CREATE.KV_WX_STATE.>",
 		"$JS.API.CONSUMER.CREATE.WX_PROFILES.>", "$JS.API.CONSUMER.CREATE.WX_DEAD.>",
 		"$JS.API.CONSUMER.MSG.NEXT.WX_PROFILES.>", "$JS.API.CONSUMER.MSG.NEXT.WX_DEAD.>", "$JS.API.DIRECT.GET.WX_EVENTS",

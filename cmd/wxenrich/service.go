@@ -35,6 +35,7 @@ type service struct {
 	bucket  jetstream.KeyValue // nil if there is none
 	out     *pipeline.Publisher
 	recent  *pipeline.Recent
+	rounds  *pipeline.Rounds
 
 	said sync.Map // what was found of streams; accounts share them, and come by themselves
 }
@@ -114,6 +115,7 @@ func (s *service) build(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	s.recent = pipeline.NewRecent(int64(cfg.Recent.Memory))
+	s.rounds = pipeline.NewRounds(s.js, s.log)
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		m, err := s.member(cfg, a)
@@ -137,7 +139,7 @@ func (s *service) member(cfg *config.Config, a *config.Account) (*member, error)
 	}
 	lane, err := pipeline.NewLane(pipeline.Deps{
 		JS: s.js, Out: s.out, WeChat: client, Log: s.log, Limit: s.limit, Recent: s.recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
-		Board: s.board, Erased: s.erased, Renewed: client.Renewed, TokenHint: client.TokenHint,
+		Rounds: s.rounds, Board: s.board, Erased: s.erased, Renewed: client.Renewed, TokenHint: client.TokenHint,
 	}, lc)
 	if err != nil {
 		return nil, usage("%w", err)
@@ -163,7 +165,12 @@ func (s *service) join(ctx context.Context, cfg *config.Config, a *config.Accoun
 // run answers events until ctx ends. Without stay it ends, too, when every lane
 // has by itself.
 func (s *service) run(ctx context.Context, stay bool) error {
+	looking, end := context.WithCancel(ctx)
+	var rounds sync.WaitGroup
+	rounds.Go(func() { s.rounds.Run(looking) })
 	err := s.fleet.run(ctx, stay)
+	end()
+	rounds.Wait()
 	if _, refused := errors.AsType[*pipeline.Refusal](err); refused {
 		return refusals(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -206,6 +207,13 @@ func (l *loader) checkShared() {
 		}
 		return !again
 	}
+	for _, a := range l.kept() {
+		as, in := filepath.Base(a.file)+" as it runs", a.Resolve()
+		appids[a.AppID], durables[in.Stream+"/"+in.Durable] = as, as
+		for _, s := range in.Subjects {
+			subjects[s] = as
+		}
+	}
 	for _, i := range l.byAge() {
 		a, path := &l.cfg.Accounts[i], accountPath(i)
 		if !events.ValidAppID(a.AppID) || !once(appids, a.AppID, path+".appid", "want each account once") {
@@ -225,6 +233,20 @@ func (l *loader) checkShared() {
 			}
 		}
 	}
+}
+
+// kept are the accounts that stay as they run, since something is wrong with
+// their files.
+func (l *loader) kept() (kept []*Account) {
+	if l.running == nil {
+		return nil
+	}
+	for i := range l.running.Accounts {
+		if a := &l.running.Accounts[i]; l.leaveOut[a.file] {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }
 
 // byAge are the accounts by their places, those first that are in effect where

@@ -97,7 +97,7 @@ func (l *loader) accountList(n *yaml.Node) {
 }
 
 // accountDir remembers the accounts of a folder, one in each file, by name.
-func (l *loader) accountDir(dir string, o Options) {
+func (l *loader) accountDir(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		l.fault("accounts_dir", l.where("accounts_dir"), "%v", plain(err))
@@ -110,7 +110,7 @@ func (l *loader) accountDir(dir string, o Options) {
 			continue
 		}
 		path := filepath.Join(dir, name)
-		if o.leaveOut[path] {
+		if l.leaveOut[path] {
 			continue
 		}
 		switch root, err := readYAML(path); {
@@ -118,7 +118,7 @@ func (l *loader) accountDir(dir string, o Options) {
 			l.fault("", path, "%v", plain(err))
 		case root != nil:
 			l.accounts = append(l.accounts, accountSource{path, root, true})
-		case o.running != nil: // somebody may be writing it just now
+		case l.running != nil: // somebody may be writing it just now
 			l.fault("", path, "is empty: want an account; remove the file to remove the account")
 		}
 	}

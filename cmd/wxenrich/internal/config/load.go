@@ -21,7 +21,7 @@ type Options struct {
 	Environ  []string // "NAME=value" as os.Environ gives it
 	Accounts bool     // at least one account must be there, or accounts_dir
 
-	leaveOut map[string]bool // files of accounts_dir not to read
+	leaveOut map[string]bool // files of accounts_dir not to read, whose accounts stay as they run
 	running  *Config         // in effect, and not to be disturbed by what is wrong: see Reload; nil at a start
 }
 
@@ -44,7 +44,7 @@ func Load(o Options) (*Config, error) {
 }
 
 func load(o Options) *loader {
-	l := &loader{cfg: Default(), running: o.running, environ: map[string]string{}, used: map[string]bool{}}
+	l := &loader{cfg: Default(), running: o.running, leaveOut: o.leaveOut, environ: map[string]string{}, used: map[string]bool{}}
 	for _, kv := range o.Environ {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			l.environ[name] = value
@@ -58,7 +58,7 @@ func load(o Options) *loader {
 	l.envOutputs()
 	l.env()
 	if l.cfg.AccountsDir != "" {
-		l.accountDir(l.cfg.AccountsDir, o)
+		l.accountDir(l.cfg.AccountsDir)
 	}
 	l.envAccounts()
 	l.readAccounts()
@@ -71,7 +71,8 @@ func load(o Options) *loader {
 // loader is what one Load knows.
 type loader struct {
 	cfg      *Config
-	running  *Config // see Options
+	leaveOut map[string]bool // see Options
+	running  *Config         // the same
 	environ  map[string]string
 	names    []string        // of environ, sorted
 	used     map[string]bool // names of environ that are ours

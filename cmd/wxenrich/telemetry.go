@@ -12,6 +12,7 @@ import (
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/export"
 	"github.com/wxenrich/wxenrich/pipeline"
@@ -48,6 +49,8 @@ func newTelemetry(ctx context.Context, getenv func(string) string) (*telemetry, 
 	readers := []sdk.Option{sdk.WithReader(exporter), sdk.WithResource(t.Resource), sdk.WithCardinalityLimit(0)} // labels are bounded, but for the accounts
 	if t.Reader != nil {
 		readers = append(readers, sdk.WithReader(t.Reader))
+	} else { // /metrics shows none, and room for them is half of what a thousand idle accounts hold
+		readers = append(readers, sdk.WithExemplarFilter(exemplar.AlwaysOffFilter))
 	}
 	t.provider = sdk.NewMeterProvider(readers...)
 	t.meter = t.provider.Meter("github.com/wxenrich/wxenrich")

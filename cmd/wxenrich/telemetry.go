@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -68,8 +70,30 @@ func newAPIDuration(meter metric.Meter) (metric.Float64Histogram, error) {
 		metric.WithDescription("API calls, for data and for tokens, by endpoint, errcode (0: none; other: unknown) and the error's class."))
 }
 
-// called records an account's API calls.
+// called records an account's API calls. The tokens of one that idles are
+// recorded with its first call for data, or the first that fails: a histogram is
+// twenty lines of /metrics, more than all else that is said of it.
 func (t *telemetry) called(appid string) func(wechat.CallInfo) {
+	var mu sync.Mutex
+	var held []wechat.CallInfo
+	idle := true
+	record := t.record(appid)
+	return func(i wechat.CallInfo) {
+		mu.Lock()
+		defer mu.Unlock()
+		if idle = idle && i.Err == nil && strings.HasSuffix(i.Op, "token"); idle {
+			held = append(held, i)
+			return
+		}
+		for _, before := range held {
+			record(before)
+		}
+		held = nil
+		record(i)
+	}
+}
+
+func (t *telemetry) record(appid string) func(wechat.CallInfo) {
 	account := attribute.String("appid", appid)
 	return func(i wechat.CallInfo) {
 		class := ""

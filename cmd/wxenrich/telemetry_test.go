@@ -41,3 +41,40 @@ func TestErrcodesAreABoundedLabel(t *testing.T) {
 		t.Errorf("calls by errcode: %v", seen)
 	}
 }
+
+// An account that idles has no histogram of its tokens, and loses none of them.
+func TestTokensOfAnIdleAccount(t *testing.T) {
+	t.Parallel()
+	for _, last := range []wechat.CallInfo{{Op: "user/info/batchget"}, {Op: "stable_token", Err: &wechat.Error{}}} {
+		tm, err := newTelemetry(t.Context(), func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := func() (n int) {
+			families, err := tm.registry.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range families {
+				if f.GetName() != "wxenrich_api_duration_seconds" {
+					continue
+				}
+				for _, m := range f.Metric {
+					n += int(m.GetHistogram().GetSampleCount())
+				}
+			}
+			return n
+		}
+		record := tm.called(testAppID)
+		record(wechat.CallInfo{Op: "token"})
+		record(wechat.CallInfo{Op: "stable_token"})
+		if n := calls(); n != 0 {
+			t.Errorf("%d calls of an account that idles", n)
+		}
+		record(last)
+		record(wechat.CallInfo{Op: "stable_token"})
+		if n := calls(); n != 4 {
+			t.Errorf("%d calls, want all 4", n)
+		}
+	}
+}

@@ -248,4 +248,5 @@ func (r *reader) deliver(chunk []*delivery) {
 	}
 	r.out <- chunk
 	r.last, r.more = time.Now(), chunk[len(chunk)-1].pending > 0
+	r.heard = r.last // a lane that did not take them is no silence of the server's
 }

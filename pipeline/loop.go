@@ -136,34 +136,34 @@ func (l *loop) run() {
 		select {
 		case chunk, ok := <-l.incoming():
 			l.pour(chunk, ok)
-		case o := <-l.done:
+		case o := <-awaited(l.calls+l.settles > 0, l.done):
 			l.settled(o)
-		case a := <-l.announced:
+		case a := <-awaited(l.announcing, l.announced):
 			l.told(a)
-		case r := <-l.probed:
+		case r := <-awaited(l.probing, l.probed):
 			l.reprobed(r)
 		case <-l.notices:
 			l.noticed()
-		case <-l.noted:
+		case <-awaited(l.noting, l.noted):
 			l.noting = false
-		case ds := <-l.cleaned:
+		case ds := <-awaited(l.looking, l.cleaned):
 			l.cleared(ds)
-		case group := <-l.opened:
+		case group := <-awaited(l.writing, l.opened):
 			l.unseal(group)
-		case may := <-l.risen:
+		case may := <-awaited(l.rising, l.risen):
 			l.risenTo(may)
-		case ok := <-l.read:
+		case ok := <-awaited(l.reading, l.read):
 			l.quotaRead(ok)
-		case <-l.tell:
+		case <-awaited(l.telling, l.tell):
 			l.telling = false
-		case <-l.dated:
+		case <-awaited(l.dating, l.dated):
 			l.dating = false
 		case <-l.freed:
-		case there := <-l.reached:
+		case there := <-awaited(l.checking, l.reached):
 			l.checkedRange(there)
-		case b := <-l.bound:
+		case b := <-awaited(l.binding, l.bound):
 			l.rebound(b)
-		case <-l.asked:
+		case <-awaited(l.marking, l.asked):
 			l.marking = false
 		case <-l.timer.C:
 			l.tick(time.Now())
@@ -172,6 +172,15 @@ func (l *loop) run() {
 			l.stop()
 		}
 	}
+}
+
+// awaited is c if somebody works who will report there, else nil: the loop waits
+// once or twice for each event, and each channel that it waits for costs.
+func awaited[T any](works bool, c <-chan T) <-chan T {
+	if works {
+		return c
+	}
+	return nil
 }
 
 // stopping reports whether nothing new may begin.

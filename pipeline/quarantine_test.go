@@ -80,7 +80,8 @@ func TestQuarantine(t *testing.T) {
 			t.Errorf("%d calls", calls)
 		}
 		w.until("the book is empty", func() bool { return w.book(kv).Len() == 0 })
-		if c := lane.Stats().Counts(); c.DeadLetters[events.Crashed] != 1 || c.InHand != 0 {
+		w.until("nothing is in hand", func() bool { return lane.Stats().Counts().InHand == 0 })
+		if c := lane.Stats().Counts(); c.DeadLetters[events.Crashed] != 1 {
 			t.Errorf("%+v", c)
 		}
 	})

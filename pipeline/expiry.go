@@ -123,10 +123,12 @@ func (l *loop) watchExpiry(now time.Time) {
 	}()
 }
 
-// nextExpiry is when to look again by time alone.
-func (l *loop) nextExpiry(sooner func(time.Time)) {
+// nextExpiry is when to look again by time alone; who is looked after sees now and
+// then whether that is so still.
+func (l *loop) nextExpiry(now time.Time, sooner func(time.Time)) {
 	if l.mayDate() {
 		sooner(l.datedAt.Add(l.dateEvery()))
+		sooner(now.Add(expiryEvery))
 	}
 }
 

@@ -55,7 +55,7 @@ func (l *loop) next(now time.Time) time.Time {
 			at = t
 		}
 	}
-	l.nextExpiry(sooner)
+	l.nextExpiry(now, sooner)
 	l.nextOfRange(now, sooner)
 	if l.hand.n > 0 {
 		sooner(l.hand.head.beaten.Add(l.beatEvery()))

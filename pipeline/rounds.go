@@ -34,6 +34,9 @@ const (
 	roundShare = 10
 	// roundFailures is how many rounds may fail: one is an accident.
 	roundFailures = 2
+	// roundRest is how long none is made where we may not ask for lists: the server
+	// logs each that it refuses.
+	roundRest = time.Hour
 )
 
 // NewRounds makes rounds that are made as long as Run runs.
@@ -101,7 +104,8 @@ func (r *Rounds) cover(stream string, covered bool) {
 func (r *Rounds) Run(ctx context.Context) {
 	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
-	failed := make(map[string]int) // rounds of a stream, one after the other
+	failed := make(map[string]int)     // rounds of a stream, one after the other
+	rest := make(map[string]time.Time) // until then none of a stream is made
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,6 +113,9 @@ func (r *Rounds) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		for stream, lanes := range r.due() {
+			if time.Now().Before(rest[stream]) {
+				continue
+			}
 			worth, err := r.walk(ctx, stream, lanes)
 			if err == nil {
 				delete(failed, stream)
@@ -116,8 +123,15 @@ func (r *Rounds) Run(ctx context.Context) {
 				continue
 			}
 			r.log.Debug("a look at all durables of a stream has failed", slog.String("stream", stream), slog.Any("error", err))
-			if failed[stream]++; failed[stream] >= roundFailures && ctx.Err() == nil {
-				r.cover(stream, r.unheard(ctx, lanes))
+			if failed[stream]++; failed[stream] < roundFailures || ctx.Err() != nil {
+				continue
+			}
+			unheard := r.unheard(ctx, lanes)
+			if r.cover(stream, unheard); !unheard && ctx.Err() == nil {
+				delete(failed, stream)
+				rest[stream] = time.Now().Add(roundRest)
+				r.log.Warn("the durables of a stream cannot be listed; each account looks at its own, which takes more processor time",
+					slog.String("stream", stream), slog.Any("error", err), slog.String("hint", `"wxenrich doctor" says which right is missing`))
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"iter"
 	"strings"
+
+	"github.com/wxenrich/wxenrich/events"
 )
 
 // rows reads openids from one of the forms of input.
@@ -61,7 +63,8 @@ func (r rows) all(ctx context.Context) iter.Seq2[row, error] {
 			if x.openid = strings.TrimSpace(x.openid); x.openid == "" && x.fault == "" {
 				x.fault = "there is no openid"
 			}
-			if r.dedupe && x.fault == "" && len(x.openid) <= maxSeen {
+			// What is no openid is told by its number each time.
+			if r.dedupe && x.fault == "" && events.ValidOpenID(x.openid) {
 				_, x.repeated = seen[x.openid]
 				seen[x.openid] = struct{}{}
 			}
@@ -77,6 +80,3 @@ func (r rows) all(ctx context.Context) iter.Seq2[row, error] {
 		}
 	}
 }
-
-// maxSeen is longer than any openid: what is longer is not worth remembering.
-const maxSeen = 64

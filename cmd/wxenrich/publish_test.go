@@ -85,6 +85,24 @@ func TestPublishGoesOn(t *testing.T) {
 	}
 }
 
+// Every line that is no openid is told, also one that says the same as another,
+// and one that is as bad as one of the part that is done.
+func TestPublishTellsEachBadLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.streams(t)
+	in := strings.Join([]string{w.account.OpenID(0), "bad line", w.account.OpenID(1), "bad line", "bad line"}, "\n")
+	r := w.run(t, in, "publish")
+	for _, line := range []string{"line 2: ", "line 4: ", "line 5: ", "wxenrich: 3 lines are not openids, 2 were published"} {
+		r.want(t, 1, "", line)
+	}
+	if strings.Contains(r.out, "repeated") {
+		t.Errorf("no openid is there twice: %s", r.out)
+	}
+	run, _, _ := strings.Cut(stored(t, w.nats.JetStream())[0].Headers().Get(events.HeaderMsgID), "-")
+	w.run(t, in, "publish", "--go-on", run+"-4").want(t, 1, "", "2 lines are not openids, 0 were published")
+}
+
 func TestPublishMany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
@@ -31,14 +33,18 @@ func (b *Board) Forget(ctx context.Context, appid string, erased func(openid str
 		return fmt.Errorf("forget whom the account knows: %w", err)
 	}
 	for _, j := range b.Jobs(appid) {
-		if !slices.ContainsFunc(j.Spec.OpenIDs, func(openid string) bool { return erased(openid, j.Created) }) {
+		gone := func(openid string) bool { return erased(openid, j.Created) }
+		if !slices.ContainsFunc(j.Spec.OpenIDs, gone) && !slices.ContainsFunc(j.Spec.IDs, func(id string) bool { return without(id, gone) != id }) {
 			continue
 		}
 		_, err := b.ChangeJob(ctx, appid, j.ID, func(j *job.Job) error {
 			for i, openid := range j.Spec.OpenIDs {
-				if erased(openid, j.Created) {
+				if gone(openid) {
 					j.Spec.OpenIDs[i] = nobody
 				}
+			}
+			for i, id := range j.Spec.IDs {
+				j.Spec.IDs[i] = without(id, gone)
 			}
 			return nil
 		})
@@ -47,6 +53,17 @@ func (b *Board) Forget(ctx context.Context, appid string, erased func(openid str
 		}
 	}
 	return nil
+}
+
+// without is an event's id with nobody in the place of those who are gone: the
+// gateway's name the person.
+func without(id string, gone func(openid string) bool) string {
+	for openid := range erase.MayName(id) {
+		if gone(openid) {
+			id = strings.ReplaceAll(id, openid, nobody)
+		}
+	}
+	return id
 }
 
 func (b *Board) purge(ctx context.Context, key string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,27 @@ func TestErase(t *testing.T) {
 			t.Error("the old answer was given again")
 		}
 		r.stop()
+	})
+}
+
+// Whom a job was asked for is forgotten: as an openid, and inside of an event's id.
+func TestForgetWhomAJobIsAbout(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		viewer := w.viewer(w.bucket())
+		gone, stays := string(w.openid(1)), string(w.openid(2))
+		id := func(openid string) string { return appid + "|" + openid + "|subscribe|1700000000|" }
+		w.publish(1, w.openid)
+		w.replay(viewer, "both", 1, 1, job.Spec{OpenIDs: []string{gone, stays}, IDs: []string{id(stays), id(gone)}, Rate: 5})
+		w.replay(viewer, "id", 1, 1, job.Spec{IDs: []string{id(gone), "42"}})
+		if err := viewer.Forget(w.Context(), appid, func(openid string, _ time.Time) bool { return openid == gone }); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]job.Spec{
+			"both": {OpenIDs: []string{"-", stays}, IDs: []string{id(stays), id("-")}, Rate: 5},
+			"id":   {IDs: []string{id("-"), "42"}},
+		} {
+			w.until(name+" names nobody", func() bool { j, _ := viewer.Job(name); return reflect.DeepEqual(j.Spec, want) })
+		}
 	})
 }
 

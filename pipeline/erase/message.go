@@ -1,6 +1,8 @@
 package erase
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,14 +91,22 @@ func (r *reader) event(m events.Message) message {
 	if e.OpenID == "" {
 		x.follows = false
 		for _, text := range []string{string(m.Data), value(m.Header, events.HeaderMsgID)} {
-			for word := range strings.FieldsFuncSeq(text, notOfOpenID) {
-				if events.ValidOpenID(word) {
-					x.maybe = append(x.maybe, word)
-				}
-			}
+			x.maybe = slices.AppendSeq(x.maybe, MayName(text))
 		}
 	}
 	return x
+}
+
+// MayName is whom a text may name: every word of it that may be an openid.
+// Producers make ids of them.
+func MayName(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for word := range strings.FieldsFuncSeq(text, notOfOpenID) {
+			if events.ValidOpenID(word) && !yield(word) {
+				return
+			}
+		}
+	}
 }
 
 func notOfOpenID(c rune) bool {

@@ -59,16 +59,17 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		p.Messages++
-		best.Event()
-		likely.Event()
 		e, err := dec.Decode(events.Message{
 			Source: events.Source{Stream: meta.Stream, Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject()},
 			Header: m.Headers(), Data: m.Data(),
 		})
-		switch {
-		case keep != nil && !keep(&e):
+		if keep != nil && !keep(&e) {
 			p.Skipped++
 			return true
+		}
+		best.Event()
+		likely.Event()
+		switch {
 		case err != nil || strings.EqualFold(e.Type, "unsubscribe"):
 			p.Free++
 			return true

@@ -49,7 +49,7 @@ func NewRehearsal(cfg Config, rate float64) *Rehearsal {
 	return r
 }
 
-// Event is one that is taken in, whatever it leads to.
+// Event is one that the job does not leave out, whatever it leads to.
 func (r *Rehearsal) Event() {
 	if r.now += r.gap; r.gap == 0 {
 		return

@@ -77,7 +77,8 @@ func (l *loop) beyond(d *delivery) bool {
 	return true
 }
 
-// leavesOut ends a delivery that the task leaves out.
+// leavesOut ends a delivery that the task leaves out. It takes nothing from the
+// rate, which is of what is answered: few may be meant among millions.
 func (l *loop) leavesOut(d *delivery) bool {
 	if !d.left && (l.task == nil || l.task.keep == nil || l.task.keep(&d.event)) {
 		return false
@@ -87,6 +88,7 @@ func (l *loop) leavesOut(d *delivery) bool {
 	l.left(d)
 	_ = d.msg.Ack()
 	d.ended("left_out")
+	l.rate.Return()
 	if l.task == nil || !l.task.shared {
 		l.stats.skipped.Add(1)
 	}

@@ -138,15 +138,30 @@ func TestReplayARange(t *testing.T) {
 	})
 }
 
+// What a replay leaves out takes nothing from its rate, and its price knows that.
 func TestReplayLeavesOut(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		kv := w.bucket()
 		w.publish(500, w.openid)
-		w.start(lifelike(), w.board(kv))
+		cfg := lifelike()
+		w.start(cfg, w.board(kv))
 		w.answers(500)
+		w.settled(cfg.Durable)
+		time.Sleep(longAfter)
 		viewer := w.viewer(kv)
-		w.replay(viewer, "replay-1", 1, 500, job.Spec{OpenIDs: []string{w.acc.OpenID(7), w.acc.OpenID(8), w.acc.OpenID(9)}, Types: []string{"subscribe"}})
-		p := w.becomes(viewer, "replay-1", job.Done).Progress
+		calls, began := w.asked(), time.Now()
+		const rate = 0.5
+		w.replay(viewer, "replay-1", 1, 500, job.Spec{OpenIDs: []string{w.acc.OpenID(7), w.acc.OpenID(8), w.acc.OpenID(9)}, Types: []string{"subscribe"}, Rate: rate})
+		j := w.becomes(viewer, "replay-1", job.Done)
+		p := j.Progress
+		took := time.Since(began)
+		price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
+		if calls = w.asked() - calls; err != nil || price.Expected != int64(calls) {
+			t.Errorf("%d calls, the price is %+v: %v", calls, price, err)
+		}
+		if takes := price.Takes(cfg, rate); takes != 6*time.Second || took < takes-3*time.Second || took > takes+5*time.Second {
+			t.Errorf("3 events took %v at %g a second, priced at %v", took, rate, takes)
+		}
 		if p.Records != 3 || p.Skipped != 497 || p.Done != 500 {
 			t.Errorf("progress: %+v", p)
 		}

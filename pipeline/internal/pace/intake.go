@@ -28,6 +28,13 @@ func (i *Intake) Take(now time.Time) {
 	}
 }
 
+// Return takes back one that was counted and is not to be.
+func (i *Intake) Return() {
+	if i != nil {
+		i.next = i.next.Add(-i.every)
+	}
+}
+
 // Next is when the next event may be taken: now or later.
 func (i *Intake) Next(now time.Time) time.Time {
 	if i.Ready(now) {

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,37 @@ func TestShareOfTheQuotaHoldsUntilMidnight(t *testing.T) {
 		if q := lane.Quota(); q.Used > 40 || q.Limit != 50 {
 			t.Errorf("quota of the next day: %+v", q)
 		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
+// A probe of an account that our own limit holds tells that it is that: the hold
+// stays, with one try more.
+func TestProbeUnderOurOwnLimit(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		cfg := lifelike()
+		cfg.QuotaLimit, cfg.QuotaUnit, cfg.BatchSize = 20, "call", 10
+		w.publish(300, w.openid)
+		lane := w.start(cfg, w.board(kv))
+		time.Sleep(time.Minute)
+		w.wantHold(lane, pipeline.HoldDailyQuota, 0)
+		viewer, since := w.viewer(kv), lane.State().Hold.Since
+		for probes := 1; probes <= 2; probes++ {
+			calls := w.asked()
+			if n, err := viewer.Probe(w.Context(), appid); n != 1 || err != nil {
+				t.Fatalf("%d holds to try: %v", n, err)
+			}
+			w.until("it is tried", func() bool { hs := viewer.Holds(appid); return len(hs) == 1 && hs[0].Probes == probes })
+			h := viewer.Holds(appid)[0]
+			if !strings.HasPrefix(h.Detail, "WeChat answers, but ") || !strings.Contains(h.Hint, "raise quota.limit") || !h.Since.Equal(since) {
+				t.Errorf("hold: %+v", h)
+			}
+			w.wantHold(lane, pipeline.HoldDailyQuota, 0)
+			if n := w.asked() - calls; n != 1 {
+				t.Errorf("%d calls for a probe", n)
+			}
+		}
+		w.answers(300) // on the following days, a few calls each
 	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
 }
 

@@ -40,11 +40,11 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 			switch {
 			case err == nil:
 				l.proof.good(openid)
-				return nil
+				return l.leftOf(h)
 			case e == nil: // the lane stops
 				return h
 			case refused(err) && !known && h.Reason != HoldWrongAccount:
-				return nil // whoever that is, the account is heard again
+				return l.leftOf(h) // whoever that is
 			}
 			if last = e; !refused(err) {
 				break
@@ -63,6 +63,22 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 	}
 	next := l.holdFor(last)
 	next.Since, next.Probes, next.By = h.Since, h.Probes, h.By
+	return next
+}
+
+// leftOf is what is left of a hold of an account that WeChat answers again: nothing,
+// unless our own limits were all there was and leave nothing still.
+func (l *Lane) leftOf(h *Hold) *Hold {
+	now := time.Now()
+	if !h.byOurLimits() {
+		return nil
+	}
+	next := l.budget.spent(now, l.rand)
+	if next == nil {
+		return nil
+	}
+	next.Detail = "WeChat answers, but " + next.Detail
+	next.Since, next.Probes, next.By = h.Since, h.Probes+1, h.By
 	return next
 }
 

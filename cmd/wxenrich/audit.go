@@ -128,7 +128,7 @@ func runAudit(ctx context.Context, a *app, f auditFlags) error {
 	if err != nil {
 		return err
 	}
-	return verdict(&report)
+	return verdict(&report, &scope)
 }
 
 // auditOutputs holds each output to the law: an event has an answer in every one.
@@ -159,7 +159,7 @@ func auditOutputs(ctx context.Context, js jetstream.JetStream, cfg *config.Confi
 }
 
 // verdict is the exit code, and what to do.
-func verdict(r *audit.Report) error {
+func verdict(r *audit.Report, scope *audit.Scope) error {
 	sum := r.Sum()
 	switch {
 	case !r.Holds():
@@ -170,6 +170,12 @@ func verdict(r *audit.Report) error {
 		err.code = exitBroken
 		if sum.Missing > 0 {
 			err = err.hint("a missing event is still in the input: \"wxenrich replay --from-seq SEQ --to-seq SEQ\" answers it, and it counts as replayed then")
+		}
+		for i := range scope.Lanes {
+			l := &scope.Lanes[i]
+			if l.Part != "" && slices.ContainsFunc(r.Lanes, func(b audit.Balance) bool { return b.AppID == l.AppID && b.Part == l.Part && b.Missing > 0 }) {
+				err = err.hint("one of the account's %ss: add --appid %s --subject %s", l.Part, l.AppID, strings.Join(l.Subjects, ","))
+			}
 		}
 		return err.
 			hint("a consumer that is idempotent by Nats-Msg-Id is not harmed by a double")

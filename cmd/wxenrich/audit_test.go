@@ -172,6 +172,27 @@ func TestAuditNamesWhatIsWrong(t *testing.T) {
 	w.run(t, "", "audit", "--show", "0").want(t, exitBroken, "the law does not hold\n", "")
 }
 
+// What is missing of a backfill lies on a subject that replay does not read by itself.
+func TestAuditNamesTheSubjectOfABackfill(t *testing.T) {
+	t.Parallel()
+	w, at := audited(t, 1, "a")
+	w.answer(t, at[0], "a", "")
+	js := w.nats.JetStream()
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "WX_STATE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := "wx.events." + testAppID + ".backfill"
+	if _, err := kv.PutString(t.Context(), "job."+testAppID+".backfill-1", `{"id":"backfill-1","appid":"`+testAppID+
+		`","kind":"backfill","state":"done","range":{"stream":"WX_EVENTS","subjects":["`+subject+`"]}}`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), subject, []byte(w.account.OpenID(9)), jetstream.WithMsgID("backfill-1-7")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, "", "audit").want(t, exitBroken, "", "add --appid "+testAppID+" --subject "+subject)
+}
+
 // TestAuditOfWhatIsGone: what cannot be named is not passed over.
 func TestAuditOfWhatIsGone(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,6 +121,9 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 		return strange(cfg, f.appid, nothing("there is no event %s", what).
 			hint("it may have left the input by age, or --since, --appid or --server leave it out"))
 	}
+	if err := f.elsewhere(cfg, &stories[0]); err != nil {
+		return err
+	}
 	board, note := boardToLookAt(ctx, js, cfg, log)
 	defer board.Close()
 	if err := printStories(a, stories, board, f.json); err != nil {
@@ -134,6 +138,20 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere refuses a message by its sequence that is of another account than the
+// one that is asked about: that one's streams do not tell what became of it.
+func (f *explainFlags) elsewhere(cfg *config.Config, s *explain.Story) error {
+	if f.appid == "" || s.AppID != "" {
+		return nil
+	}
+	for _, appid := range cfg.AppIDs() {
+		if strings.Contains("."+s.Subject+".", "."+appid+".") || slices.Contains(cfg.Anyone(appid).Resolve().Subjects, s.Subject) {
+			return nothing("there is no event %d of %s: %s has it%s", s.Seq, f.appid, appid, onSubject(s.Subject)).hint("--appid %s", appid)
+		}
+	}
+	return nothing("there is no event %d of %s: no account listens to %s", s.Seq, f.appid, s.Subject)
 }
 
 // query is what the argument means: digits are a sequence.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // storyLines is a story as a person reads it: what happened when, and how it
 // stands.
 func storyLines(screen term.Screen, s *explain.Story, holds []string) []string {
-	head := fmt.Sprintf("event %s of %s", s.EventID, s.AppID)
+	head := fmt.Sprintf("event %s of %s", s.EventID, cmp.Or(s.AppID, "no account"))
 	if s.Type != "" {
 		head += ", " + s.Type
 	}

@@ -135,3 +135,22 @@ func TestExplain(t *testing.T) {
 	}
 	w.run(t, "", "explain", "4").want(t, 0, "exhausted (errcode 9) after 5 calls, after 2 redrives, delivered 3 times", "")
 }
+
+// A message by its sequence is of the account whose subject it is on, heard or not.
+func TestExplainWhoseMessageItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := w.streams(t)
+	w.environ = append(w.environ, "WXENRICH_ACCOUNTS_1_APPID=wx2", "WXENRICH_ACCOUNTS_1_SECRET_ENV=WX_SECRET")
+	for _, subject := range []string{testAppID + ".subscribe", "wx2.big", "wx3.subscribe"} {
+		if _, err := js.Publish(t.Context(), "wx.events."+subject, []byte(w.account.OpenID(0))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(t, "", "explain", "--appid", "wx2", "1").want(t, exitNotFound, "", "there is no event 1 of wx2: "+testAppID+" has it on wx.events."+testAppID+".subscribe\nhint: --appid "+testAppID)
+	w.run(t, "", "explain", "1").want(t, 0, "of "+testAppID+",", "")
+	w.run(t, "", "explain", "2").want(t, 0, "event WX_EVENTS-2 of wx2,", "")
+	w.run(t, "", "explain", "--appid", "wx2", "2").want(t, 0, "event WX_EVENTS-2 of wx2,", "")
+	w.run(t, "", "explain", "3").want(t, 0, "event WX_EVENTS-3 of no account,", "")
+	w.run(t, "", "explain", "--appid", "wx2", "3").want(t, exitNotFound, "", "no account listens to wx.events.wx3.subscribe")
+}

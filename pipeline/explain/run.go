@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -194,14 +195,29 @@ func (r *run) note(lane int, m events.Message) {
 	if r.Seq == 0 && e.OpenID != r.Text && e.ID != r.Text {
 		return
 	}
+	appid := l.AppID
+	if lane < 0 {
+		appid = r.named(m.Subject)
+	}
 	t := &told{lane: lane, msgID: m.Header.Get(events.HeaderMsgID), Story: Story{
-		AppID: l.AppID, Stream: m.Stream, Seq: m.Seq, Stored: m.Time.UTC(), Subject: m.Subject,
+		AppID: appid, Stream: m.Stream, Seq: m.Seq, Stored: m.Time.UTC(), Subject: m.Subject,
 		EventID: e.ID, OpenID: e.OpenID, Type: e.Type, Time: e.Time, Trace: m.Header.Get(events.HeaderTraceParent),
 	}}
 	if err != nil {
 		t.Fault = err.Error()
 	}
 	r.add(t)
+}
+
+// named is the account that a subject names which nobody listens to; empty for none
+// of them.
+func (r *run) named(subject string) string {
+	tokens := strings.Split(subject, ".")
+	i := slices.IndexFunc(r.Lanes, func(l audit.Lane) bool { return slices.Contains(tokens, l.AppID) })
+	if i < 0 {
+		return ""
+	}
+	return r.Lanes[i].AppID
 }
 
 // add keeps the newest.

@@ -11,7 +11,7 @@ import (
 // Story is all that can be said of one event. Its JSON form is for scripts:
 // keys are added, never renamed.
 type Story struct {
-	AppID   string    `json:"appid"`
+	AppID   string    `json:"appid"` // empty: its subject is of no account that was asked about
 	Stream  string    `json:"stream"`
 	Seq     uint64    `json:"seq"`
 	Stored  time.Time `json:"stored"`

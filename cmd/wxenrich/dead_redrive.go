@@ -161,12 +161,12 @@ func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.
 	decoder := m.decoder(account.AppID)
 	_, err = m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
 		out.Letters++
-		best.Event()
-		worst.Event()
 		if !l.Redrivable(f.maxHops) {
 			out.Left++
 			return true
 		}
+		best.Event()
+		worst.Event()
 		out.Again++
 		groups.Add(l)
 		e, err := l.Event(decoder)

@@ -94,6 +94,7 @@ func (b *budget) stale(now time.Time) bool {
 type Quota struct {
 	Limit int64  // of this day, for us; 0: nobody has said it
 	Used  int64  // of this day, by us or others
+	Bulk  int64  // of that, by our replays and backfills
 	Unit  string // what a batch costs: call, openid, or unknown, which counts like openid
 
 	Fill float64 // openids in a call of ours in the mean, lately; 0: there was none today
@@ -108,7 +109,7 @@ func (l *Lane) Quota() Quota {
 }
 
 func quotaOf(ledger *quota.Ledger, now time.Time) Quota {
-	q := Quota{Used: ledger.Used(now), Unit: string(ledger.Unit()), Fill: ledger.Fill()}
+	q := Quota{Used: ledger.Used(now), Bulk: ledger.Bulk(now), Unit: string(ledger.Unit()), Fill: ledger.Fill()}
 	if ledger.Known() {
 		q.Limit = ledger.Limit()
 	}

@@ -171,6 +171,16 @@ func (p Price) Days(cfg Config, q Quota) int64 {
 	return (p.Cost(q) + share - 1) / share
 }
 
+// Waits reports whether the work stands until midnight: other bulk work has spent
+// its share of today's quota, up to less than a call.
+func (p Price) Waits(cfg Config, q Quota) bool {
+	call := int64(p.BatchSize)
+	if q.Unit == "call" {
+		call = 1
+	}
+	return p.Expected > 0 && p.Days(cfg, q) > 0 && q.Bulk > 0 && float64(q.Bulk+call) > float64(q.Limit)*cfg.BulkShare
+}
+
 // Cost is what the work takes from the quota, in its unit.
 func (p Price) Cost(q Quota) int64 {
 	if q.Unit == "call" {

@@ -298,7 +298,7 @@ func TestReplayOfAPartKilled(t *testing.T) {
 }
 
 // A job that waits for its share of the quota does not spend more of it because it
-// is paused, or its replica stopped.
+// is paused, or its replica stopped; and the price of another says that it would wait.
 func TestReplayPausedWithoutQuota(t *testing.T) {
 	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
 		const n = 1_000
@@ -310,12 +310,28 @@ func TestReplayPausedWithoutQuota(t *testing.T) {
 		w.stored("WX_PROFILES", n)
 		w.settled(cfg.Durable)
 		viewer := w.viewer(kv)
+		waits := func(from uint64) bool {
+			j := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: cfg.Subjects, From: from, To: n}}
+			price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
+			q, known := viewer.Quota(cfg, time.Now())
+			if err != nil || !known || price.Expected == 0 {
+				t.Errorf("price %+v, quota %+v: %v", price, q, err)
+			}
+			return price.Waits(cfg, q)
+		}
+		time.Sleep(longAfter)
+		if waits(1) {
+			t.Error("it would wait, by its price, though nothing of the share is spent")
+		}
 		w.replay(viewer, "replay-1", 1, n, job.Spec{})
 		w.until("it waits for its share", func() bool {
 			j, err := viewer.Job("replay-1")
 			return err == nil && strings.Contains(j.Note, "quota")
 		})
 		time.Sleep(time.Minute)
+		if !waits(n) {
+			t.Error("it would not wait, by its price, though the share is spent")
+		}
 		spent := w.asked()
 		if _, err := viewer.ChangeJob(w.Context(), appid, "replay-1", (*job.Job).Pause); err != nil {
 			t.Fatal(err)

@@ -203,8 +203,9 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 			Limit     int64          `json:"quota_limit,omitempty"`
 			Days      int64          `json:"days,omitempty"`
 			Seconds   float64        `json:"seconds"`
+			Waits     bool           `json:"waits_for_midnight,omitempty"`
 			Hold      *pipeline.Hold `json:"hold,omitempty"`
-		}{j.AppID, n, j.Started, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds(), held})
+		}{j.AppID, n, j.Started, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds(), p.Waits(lane, q), held})
 	}
 	counted := ""
 	if since := time.Since(j.Started); since > time.Minute {
@@ -219,7 +220,7 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
 		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
 		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes, p.Days(lane, q))},
+		{"time", takesText(takes, p.Days(lane, q), p.Waits(lane, q))},
 		{"on hold", holdUntilText(held)},
 	})
 }

@@ -77,3 +77,21 @@ func TestPriceIsABound(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A price says that the job will stand until midnight.
+func TestTakesText(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]struct {
+		takes time.Duration
+		days  int64
+		waits bool
+	}{
+		"about 5s, if live traffic leaves room": {5 * time.Second, 1, false},
+		"about 5s, if live traffic leaves room; it waits for midnight in Beijing, for bulk work has spent its share of today's quota": {5 * time.Second, 1, true},
+		"3 days, for its share of the quota, if live traffic leaves room":                                                             {time.Hour, 3, false},
+	} {
+		if got := takesText(c.takes, c.days, c.waits); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

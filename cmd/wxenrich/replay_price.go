@@ -32,6 +32,7 @@ type priceJSON struct {
 	Limit    int64   `json:"quota_limit,omitempty"` // of today, if anybody has said it
 	Days     int64   `json:"days,omitempty"`
 	Seconds  float64 `json:"seconds"`
+	Waits    bool    `json:"waits_for_midnight,omitempty"` // bulk work has spent its share of today
 
 	Hold *pipeline.Hold `json:"hold,omitempty"` // it waits for the end of this
 }
@@ -59,7 +60,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
-			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(),
+			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(), Waits: p.Waits(lane, q),
 			Hold: o.held(account.AppID),
 		}); err != nil {
 			return err
@@ -76,7 +77,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"never answered", newText(p)},
 		{"API calls", callsText(p.Calls, p.Expected, j.Spec.MaxAge)},
 		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes, p.Days(lane, q))},
+		{"time", takesText(takes, p.Days(lane, q), p.Waits(lane, q))},
 		{"on hold", holdUntilText(o.held(account.AppID))},
 	}
 	if err := term.Of(a.out, a.getenv).Pairs(pairs); err != nil {
@@ -137,9 +138,12 @@ func callsText(n, expected int64, maxAge time.Duration) string {
 }
 
 // takesText is how long it takes, about: days, if only its share of the quota
-// says so.
-func takesText(d time.Duration, days int64) string {
+// says so; from midnight on, if nothing of that is left today.
+func takesText(d time.Duration, days int64, waits bool) string {
 	const room = ", if live traffic leaves room"
+	if waits {
+		return takesText(d, days, false) + "; it waits for midnight in Beijing, for bulk work has spent its share of today's quota"
+	}
 	if days > 1 {
 		return fmt.Sprintf("%d days, for its share of the quota%s", days, room)
 	}

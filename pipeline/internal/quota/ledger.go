@@ -155,6 +155,12 @@ func (l *Ledger) EarlyCalls(now time.Time) (left, daily int64, unlimited bool) {
 	return l.Left(now), l.Limit(), false
 }
 
+// Bulk is what replay and backfill have spent today of their share.
+func (l *Ledger) Bulk(now time.Time) int64 {
+	l.roll(now)
+	return l.Unit().cost(l.shared.Bulk.plus(l.own.Bulk))
+}
+
 // LiveRate is how much of the quota live traffic, and whoever else uses the
 // account, has spent a second today. The first hour of a day counts in full.
 func (l *Ledger) LiveRate(now time.Time) float64 {

@@ -23,6 +23,7 @@ type Hold struct {
 	Probes int       `json:"probes"`           // how often it was tried since
 	Rest   Rest      `json:"rest,omitempty"`   // the longest wait between two tries
 	By     string    `json:"by"`               // the replica that met it, or the person who asked for it
+	Token  bool      `json:"token,omitempty"`  // there is no access token to ask with
 
 	Prober  string    `json:"prober,omitempty"` // the replica that tries the account now
 	Probing time.Time `json:"probing,omitzero"` // until when nobody else does
@@ -97,7 +98,7 @@ const (
 
 // holdFor makes the hold for a failure that is the account's.
 func (l *Lane) holdFor(e *wechat.Error) *Hold {
-	h := &Hold{Code: e.Code, RID: e.RID, Detail: e.Message, Since: time.Now()}
+	h := &Hold{Code: e.Code, RID: e.RID, Detail: e.Message, Since: time.Now(), Token: wantsToken(e)}
 	if h.Detail == "" && e.Err != nil {
 		h.Detail = e.Err.Error()
 	}

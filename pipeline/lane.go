@@ -35,6 +35,11 @@ type Deps struct {
 	Rounds *Rounds             // looks at the durables of many lanes; default: each looks at its own
 
 	// Tracer makes spans; default: none. Its sampler should sample a span that is
+	// Prepare gets what the first call needs, the account's token above all, and
+	// returns why that cannot be had, as calls do. It is called when the lane begins,
+	// and when an account on hold is tried for which nobody waits. Default: nothing.
+	Prepare func(context.Context) error
+
 	// linked to one that is sampled, or batches are missing in some traces.
 	Tracer trace.TracerProvider
 
@@ -62,6 +67,7 @@ type Lane struct {
 	board   *Board
 	erased  *erase.Ledger
 	renewed func() bool
+	obtain  func(context.Context) error // Deps.Prepare; may be nil
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
 	clock   natsClock
@@ -104,7 +110,7 @@ func NewLane(d Deps, cfg Config) (*Lane, error) {
 	}
 	l := &Lane{
 		cfg: cfg, js: d.JS, out: d.Out, wechat: d.WeChat, rand: d.Rand, limit: d.Limit, recent: d.Recent,
-		board: d.Board, erased: d.Erased, renewed: d.Renewed, hint: d.TokenHint,
+		board: d.Board, erased: d.Erased, obtain: d.Prepare, renewed: d.Renewed, hint: d.TokenHint,
 		decoder:  events.Decoder{AppID: cfg.AppID, Fields: cfg.Fields, MaxPayload: cfg.MaxPayload},
 		throttle: newThrottle(cfg.Rate, cfg.Concurrency),
 		budget:   newBudget(&cfg, d.Board.reserver(cfg.Durable)),
@@ -185,6 +191,8 @@ func (l *Lane) Run(ctx context.Context) error {
 	defer l.rounds.join(l)()
 	b, err := l.bind(ctx)
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
+	preparing, ready := l.beginPreparing(ctx)
+	defer ready()
 		l.state.set(State{Phase: Refused, Reason: refusal.Reason, Hint: refusal.Hint})
 		return err
 	}
@@ -205,7 +213,9 @@ func (l *Lane) Run(ctx context.Context) error {
 	if l.task == nil && l.erased != nil && l.limit == nil {
 		jobs.Go(func() { l.erasePeople(ctx) })
 	}
-	newLoop(l, b, contexts{stop: ctx, abort: abort}).run()
+	lp := newLoop(l, b, contexts{stop: ctx, abort: abort})
+	lp.preparing = preparing
+	lp.run()
 	jobs.Wait()
 	return nil
 }

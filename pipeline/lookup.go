@@ -186,12 +186,15 @@ func sent(err error) bool {
 	if e == nil {
 		return true
 	}
-	if e.Op != opBatchGet && e.Op != opUserInfo || e.Class == wechat.Bug && e.Code == 0 && e.Status == 0 {
+	if wantsToken(e) || e.Class == wechat.Bug && e.Code == 0 && e.Status == 0 {
 		return false
 	}
 	dial, ok := errors.AsType[*net.OpError](err)
 	return !ok || dial.Op != "dial"
 }
+
+// wantsToken reports whether a look-up has failed for want of a token.
+func wantsToken(e *wechat.Error) bool { return e.Op != opBatchGet && e.Op != opUserInfo }
 
 // The endpoints that a lane calls for data, as errors name them.
 const (

@@ -54,6 +54,7 @@ type loop struct {
 	bucket *pace.Bucket
 	window pace.Window
 
+	preparing
 	period period // ends when the lane stops or goes on hold
 	halting
 	notices <-chan struct{} // the board has news
@@ -142,6 +143,8 @@ func (l *loop) run() {
 			l.told(a)
 		case r := <-awaited(l.probing, l.probed):
 			l.reprobed(r)
+		case e := <-awaited(l.preparing.preparing, l.prepared):
+			l.readied(e)
 		case <-l.notices:
 			l.noticed()
 		case <-awaited(l.noting, l.noted):

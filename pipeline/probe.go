@@ -54,8 +54,14 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 			break // the account itself is at fault: nobody else is any better
 		}
 	}
-	if last == nil {
-		return nil // nobody to ask for: only the next events can tell
+	if last == nil { // nobody to ask for: if there is a token, only the next events can tell
+		err := l.tokenless(c)
+		if err == nil {
+			return nil
+		}
+		if last = failure(err); last == nil || c.stop.Err() != nil {
+			return h
+		}
 	}
 	h.Probes++
 	if refused(last) && h.Reason == HoldWrongAccount || last.Class == wechat.Transient || last.Class == wechat.MinuteLimit {
@@ -64,6 +70,15 @@ func (l *Lane) probe(c contexts, consumer jetstream.Consumer, h *Hold) *Hold {
 	next := l.holdFor(last)
 	next.Since, next.Probes, next.By = h.Since, h.Probes, h.By
 	return next
+}
+
+// tokenless is why the account cannot be asked anything, as far as that is known
+// without asking.
+func (l *Lane) tokenless(c contexts) error {
+	if l.obtain == nil {
+		return nil
+	}
+	return l.obtain(c.stop)
 }
 
 // leftOf is what is left of a hold of an account that WeChat answers again: nothing,

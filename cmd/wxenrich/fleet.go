@@ -146,8 +146,6 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 		if len(p.changed) > 0 { // while there was nothing to stop
 			stop()
 		}
-		var preparing sync.WaitGroup
-		preparing.Go(func() { f.prepare(running, m) })
 		if err := m.lane.Run(running); running.Err() == nil {
 			f.hasEnded(p, err)
 		}
@@ -156,7 +154,6 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 		case <-ctx.Done():
 		}
 		stop()
-		preparing.Wait()
 		f.mu.Lock()
 		p.now, p.stop = nil, nil
 		if ctx.Err() == nil {
@@ -171,19 +168,15 @@ func (f *fleet) keep(ctx context.Context, p *place) {
 // them are not to open a connection each.
 const mostPreparing = 8
 
-// prepare has an account's client ready for the first call. An error says what that
-// will meet with; nothing hangs on it here.
-func (f *fleet) prepare(ctx context.Context, m *member) {
+// prepare has an account's client ready for the first call.
+func (f *fleet) prepare(ctx context.Context, client *wxapi.API) error {
 	select {
 	case f.preparing <- struct{}{}:
 	case <-ctx.Done():
-		return
+		return context.Cause(ctx)
 	}
 	defer func() { <-f.preparing }()
-	if err := m.client.Prepare(ctx); err != nil && ctx.Err() == nil {
-		f.log.Warn("the account has no token yet; the first call will ask again",
-			slog.String("appid", m.lane.AppID()), slog.Any("error", err))
-	}
+	return client.Prepare(ctx)
 }
 
 // remakeEvery is the wait before a lane is made again that could not be made:
@@ -250,6 +243,19 @@ func (f *fleet) lanes() []*pipeline.Lane {
 		}
 	}
 	slices.SortFunc(out, func(a, b *pipeline.Lane) int { return strings.Compare(a.AppID(), b.AppID()) })
+	return out
+}
+
+// tokenless are the accounts that had no token when they wanted one last.
+func (f *fleet) tokenless() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for appid, p := range f.places {
+		if p.now != nil && p.now.client.TokenFailing() {
+			out = append(out, appid)
+		}
+	}
 	return out
 }
 

@@ -50,6 +50,9 @@ func TestMetricsPage(t *testing.T) {
 	if err := observeConfig(names, func() int { return 0 }); err != nil {
 		t.Fatal(err)
 	}
+	if err := observeTokens(names, func() []string { return nil }); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := newAPIDuration(names); err != nil {
 		t.Fatal(err)
 	}

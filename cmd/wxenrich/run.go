@@ -103,6 +103,15 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 	if err := observeConfig(t.meter, func() int { return len(reader.Load().wrong()) }); err != nil {
 		return err
 	}
+	tokenless := func() []string {
+		if s := running.Load(); s != nil {
+			return s.fleet.tokenless()
+		}
+		return nil
+	}
+	if err := observeTokens(t.meter, tokenless); err != nil {
+		return err
+	}
 	if err := pipeline.Observe(t.meter, lanes); err != nil {
 		return err
 	}

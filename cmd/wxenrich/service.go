@@ -140,6 +140,7 @@ func (s *service) member(cfg *config.Config, a *config.Account) (*member, error)
 	lane, err := pipeline.NewLane(pipeline.Deps{
 		JS: s.js, Out: s.out, WeChat: client, Log: s.log, Limit: s.limit, Recent: s.recent, Timing: s.telemetry.timings, Tracer: s.telemetry.Tracer,
 		Rounds: s.rounds, Board: s.board, Erased: s.erased, Renewed: client.Renewed, TokenHint: client.TokenHint,
+		Prepare: func(ctx context.Context) error { return s.fleet.prepare(ctx, client) },
 	}, lc)
 	if err != nil {
 		return nil, usage("%w", err)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,13 +102,35 @@ func TestSIGTERMWhileWaitingForNATS(t *testing.T) {
 	}
 }
 
-// A wrong secret is said when the service starts, not when the first event comes.
+// A secret that is wrong or missing is said when the service starts, not when the
+// first event comes, and whoever mends it need not start anything anew.
 func TestWrongSecretShowsAtTheStart(t *testing.T) {
 	t.Parallel()
+	const second, third = "wx00000000000000b2", "wx00000000000000c3"
+	secrets := t.TempDir()
+	path := func(appid string) string { return filepath.Join(secrets, appid) }
 	f := newFolder(t, t.TempDir(), func(f *folder) {
+		for _, appid := range []string{second, third} {
+			f.another(appid)
+			f.write(appid+".yaml", fmt.Sprintf("appid: %s\nsecret_file: %q\napi: %q\n", appid, path(appid), f.api))
+		}
+		write(t, path(second), "wrong")
 		f.write("one.yaml", f.file(testAppID, ""))
-		f.environ = append(f.environ, "WX_SECRET=wrong")
 	})
-	f.run.up(t, "the account has no token yet")
-	f.ready(200, testAppID, true)
+	for _, appid := range []string{second, third} {
+		f.ready(503, `{"appid":"`+appid+`","ready":false,"phase":"held","reason":"operator"`, true)
+		f.metric(`wxenrich_token_failing\{appid="` + appid + `"\} 1`)
+		f.metric(`wxenrich_lane_held\{appid="` + appid + `",.*reason="operator".*\} 1`)
+	}
+	f.ready(503, `{"appid":"`+testAppID+`","ready":true`, true)
+	status := f.world.run(t, "", "status")
+	if n := strings.Count(status.out, "on hold since"); n != 2 || !strings.Contains(status.out, "secret_file") {
+		t.Errorf("status names %d holds:\n%s", n, status.out)
+	}
+	write(t, path(second), testSecret)        // in place
+	f.write(third+".yaml", f.file(third, "")) // or in the configuration
+	f.ready(200, `"held"`, false)
+	if _, body := get(t, "http://"+f.listen+"/metrics"); strings.Contains(body, "wxenrich_token_failing{") {
+		t.Error("there is an account without a token still")
+	}
 }

@@ -70,6 +70,20 @@ func newAPIDuration(meter metric.Meter) (metric.Float64Histogram, error) {
 		metric.WithDescription("API calls, for data and for tokens, by endpoint, errcode (0: none; other: unknown) and the error's class."))
 }
 
+// observeTokens registers the metric of accounts without a token. It says so of one,
+// too, of which no call is made for want of a secret.
+func observeTokens(meter metric.Meter, failing func() []string) error {
+	_, err := meter.Int64ObservableGauge("wxenrich.token.failing",
+		metric.WithDescription("1 when there was no access token for the account when one was wanted last; absent when there was."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, appid := range failing() {
+				o.Observe(1, metric.WithAttributes(attribute.String("appid", appid)))
+			}
+			return nil
+		}))
+	return err
+}
+
 // called records an account's API calls. The tokens of one that idles are
 // recorded with its first call for data, or the first that fails: a histogram is
 // twenty lines of /metrics, more than all else that is said of it.

@@ -44,22 +44,31 @@ type API struct {
 	// from somebody else; else empty.
 	TokenHint string
 
-	tokens      wechat.TokenSource
-	early       bool   // a token may be fetched before it is needed
-	closeTokens func() // may be nil
+	tokens      *heedfulTokens
+	early       bool         // a token may be fetched before it is needed
+	readable    func() error // whether there is a secret to fetch one with; may be nil
+	closeTokens func()       // may be nil
 }
 
 // Prepare gets a token before the first call needs it, and with it a connection.
 // What is wrong with the secret or the address shows at the start then, and not with
 // the first event at night. A classic token ends the one before, which others may
-// use: that is left to whoever has something to ask.
+// use: that is left to whoever has something to ask, and only the secret is looked at.
 func (a *API) Prepare(ctx context.Context) error {
-	if !a.early {
-		return nil
+	switch {
+	case a.early:
+		_, err := a.tokens.Token(ctx)
+		return err
+	case a.readable != nil:
+		err := a.readable()
+		a.tokens.heed(ctx, err)
+		return err
 	}
-	_, err := a.tokens.Token(ctx)
-	return err
+	return nil
 }
+
+// TokenFailing reports whether there was no token when one was wanted last.
+func (a *API) TokenFailing() bool { return a.tokens.failing.Load() }
 
 // Close ends what Renewed has begun, and waits for it. Whoever never calls
 // Renewed need not call it.
@@ -76,10 +85,11 @@ func New(a *config.Account, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", a.AppID, err)
 	}
-	tokens, err := s.tokens(a, o)
+	source, err := s.tokens(a, o)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", a.AppID, err)
 	}
+	tokens := &heedfulTokens{TokenSource: source}
 	c, err := wechat.New(wechat.Config{
 		AppID:     a.AppID,
 		Tokens:    tokens,
@@ -95,10 +105,13 @@ func New(a *config.Account, o Options) (*API, error) {
 		return nil, fmt.Errorf("account %s: %w", a.AppID, err)
 	}
 	api := &API{Client: c, TokenHint: tokenHint(a.Token.Source), tokens: tokens, early: a.Token.Source != "classic"}
-	if r, ok := tokens.(interface{ Renewed() bool }); ok {
+	if r, ok := source.(interface{ Renewed() bool }); ok {
 		api.Renewed = r.Renewed
 	}
-	if r, ok := tokens.(interface{ Close() }); ok {
+	if r, ok := source.(interface{ readable() error }); ok {
+		api.readable = r.readable
+	}
+	if r, ok := source.(interface{ Close() }); ok {
 		api.closeTokens = r.Close
 	}
 	return api, nil

@@ -25,13 +25,25 @@ type secretTokens struct {
 func (t *secretTokens) Token(ctx context.Context) (wechat.Secret, error) {
 	tokens, err := t.current()
 	if err != nil {
-		return "", operator("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
+		return "", noSecret(err)
 	}
 	token, err := tokens.Token(ctx)
 	if class := wechat.ClassOf(err); (class == wechat.Operator || class == wechat.Permission) && t.changed() {
 		return tokens.Token(ctx)
 	}
 	return token, err
+}
+
+func noSecret(err error) error {
+	return operator("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
+}
+
+// readable returns what Token would without a secret.
+func (t *secretTokens) readable() error {
+	if _, err := t.current(); err != nil {
+		return noSecret(err)
+	}
+	return nil
 }
 
 func (t *secretTokens) Reject(token wechat.Secret) {

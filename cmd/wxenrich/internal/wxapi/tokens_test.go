@@ -272,7 +272,11 @@ func TestPrepare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return client.Prepare(t.Context())
+			err = client.Prepare(t.Context())
+			if client.TokenFailing() != (err != nil) {
+				t.Errorf("%s: it says that it has a token or none, after %v", source, err)
+			}
+			return err
 		}
 		if err := prepare("right"); err != nil {
 			t.Errorf("%s: %v", source, err)
@@ -286,6 +290,9 @@ func TestPrepare(t *testing.T) {
 		}
 		if err := prepare("wrong"); (wechat.ClassOf(err) == wechat.Operator) != (calls > 0) {
 			t.Errorf("%s: a wrong secret: %v", source, err)
+		}
+		if err := prepare(""); wechat.ClassOf(err) != wechat.Operator {
+			t.Errorf("%s: no secret: %v", source, err)
 		}
 	}
 }

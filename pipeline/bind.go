@@ -163,6 +163,7 @@ func (l *Lane) tryBind(ctx context.Context) (b binding, err error) {
 	if err != nil {
 		return b, fmt.Errorf("durable %s of stream %s: %w", l.cfg.Durable, l.cfg.Stream, err)
 	}
+	l.noteBound(info, b.consumer.CachedInfo())
 	b.reached, b.order = b.consumer.CachedInfo().Delivered.Stream, b.consumer.CachedInfo().Delivered.Consumer
 	if found, err := l.findPlaces(ctx); err == nil { // else whoever needs them asks again
 		if err := l.apart(found.places); err != nil {
@@ -217,9 +218,10 @@ func (l *Lane) create(ctx context.Context, stream *jetstream.StreamInfo, mark wa
 		plan.BegunAt(&want, mark.Begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
-	if mark, err := l.noteBegin(ctx, stream); err != nil {
+	mark, recalled := l.recall(stream)
+	if mark, err := l.noteBegin(ctx, stream, mark, recalled); err != nil {
 		return nil, err
-	} else if mark.May > 0 {
+	} else if recalled || mark.May > 0 {
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverByStartSequencePolicy, mark.Floor+1
 		plan.BegunAt(&want, mark.Begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)

@@ -172,6 +172,7 @@ func (l *Lane) dateOldest(ctx context.Context) {
 // safe for concurrent use.
 func (l *Lane) noteDurable(info *jetstream.ConsumerInfo) (wait bool) {
 	l.waits.unseen.Store(0)
+	l.noteFloor(info)
 	l.notePause(info)
 	l.waits.others.Store(max(0, int64(info.NumPending)+int64(info.NumAckPending)-l.stats.inHand.Load()))
 	if info.NumWaiting == 0 || sits(info) { // without ours, or on it

@@ -32,22 +32,21 @@ func (l *Lane) mayForget(stream *jetstream.StreamConfig) error {
 
 // noteBegin writes down where the account's first durable begins, if the
 // configuration will not say so again: a restart of the server may come before
-// the first event is taken, and what is stored then must not be left out. It
-// returns that mark, or none.
-func (l *Lane) noteBegin(ctx context.Context, stream *jetstream.StreamInfo) (m water.Mark, err error) {
-	if !l.depends() {
+// the first event is taken, and what is stored then must not be left out. That is
+// where m says, if recall has said so. It returns that mark, or m.
+func (l *Lane) noteBegin(ctx context.Context, stream *jetstream.StreamInfo, m water.Mark, recalled bool) (_ water.Mark, err error) {
+	switch {
+	case !l.depends():
 		return m, nil
+	case recalled:
+	case l.cfg.Start.mode == startUnset:
+		if err := l.mayGuess(ctx); err != nil {
+			return m, err
+		}
+	case stream.State.LastSeq > 0:
+		m.Floor, m.Begin = stream.State.LastSeq, stream.State.LastTime.Add(time.Nanosecond)
 	}
-	m.Stream = stream.Created
-	if l.cfg.Start.mode == startUnset {
-		err = l.mayGuess(ctx)
-	} else if m.Floor = stream.State.LastSeq; m.Floor > 0 {
-		m.Begin = stream.State.LastTime.Add(time.Nanosecond)
-	}
-	if err != nil {
-		return m, err
-	}
-	m.May = max(1, stream.State.LastSeq) // 0 is the mark that knows nothing
+	m.Stream, m.May = stream.Created, max(1, stream.State.LastSeq) // 0 is the mark that knows nothing
 	value, err := json.Marshal(m)
 	if err != nil {
 		return m, err
@@ -70,6 +69,4 @@ func (l *Lane) noteBegin(ctx context.Context, stream *jetstream.StreamInfo) (m w
 func (l *Lane) noted(m water.Mark) bool { return m.May > 0 && l.depends() }
 
 // depends reports whether only the mark says where a durable that is gone began.
-func (l *Lane) depends() bool {
-	return l.cfg.InMemory && l.task == nil && (l.cfg.Start.mode == startUnset || l.cfg.Start.mode == startNew)
-}
+func (l *Lane) depends() bool { return l.cfg.InMemory && l.saysOnce() }

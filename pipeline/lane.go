@@ -17,6 +17,7 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/erase"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
 	"github.com/wxenrich/wxenrich/pipeline/internal/strike"
+	"github.com/wxenrich/wxenrich/pipeline/internal/water"
 	"github.com/wxenrich/wxenrich/pipeline/plan"
 )
 
@@ -34,12 +35,12 @@ type Deps struct {
 	Timing *Timings            // default: nothing is recorded
 	Rounds *Rounds             // looks at the durables of many lanes; default: each looks at its own
 
-	// Tracer makes spans; default: none. Its sampler should sample a span that is
 	// Prepare gets what the first call needs, the account's token above all, and
 	// returns why that cannot be had, as calls do. It is called when the lane begins,
 	// and when an account on hold is tried for which nobody waits. Default: nothing.
 	Prepare func(context.Context) error
 
+	// Tracer makes spans; default: none. Its sampler should sample a span that is
 	// linked to one that is sampled, or batches are missing in some traces.
 	Tracer trace.TracerProvider
 
@@ -66,10 +67,11 @@ type Lane struct {
 	recent  *Recent
 	board   *Board
 	erased  *erase.Ledger
-	renewed func() bool
 	obtain  func(context.Context) error // Deps.Prepare; may be nil
+	renewed func() bool
 	hint    string // what to do when WeChat refuses every token
 	mark    mark
+	begun   atomic.Pointer[water.Mark] // how far its durable was when it was last seen; nil before
 	clock   natsClock
 	places  atomic.Pointer[whereabouts] // of answers; nil while they are not known
 	past    atomic.Pointer[lookBack]    // which events have an answer
@@ -189,10 +191,10 @@ func (l *Lane) Run(ctx context.Context) error {
 	l.state.set(State{Phase: Connecting})
 	defer l.state.set(State{Phase: Stopped})
 	defer l.rounds.join(l)()
-	b, err := l.bind(ctx)
-	if refusal, ok := errors.AsType[*Refusal](err); ok {
 	preparing, ready := l.beginPreparing(ctx)
 	defer ready()
+	b, err := l.bind(ctx)
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		l.state.set(State{Phase: Refused, Reason: refusal.Reason, Hint: refusal.Hint})
 		return err
 	}

@@ -45,10 +45,12 @@ With --push new people follow and some leave again, and WeChat's pushes of that 
 to "wxenrich gateway" at that URL, signed and encrypted. It prints the account's
 push keys, and verifies the address first, as the console does.
 
-A fault is JSON as for POST /_sim/fault, or its keys with commas between:
+A --fault is whom it meets, what it does and how often, with commas between:
   code=-1,probability=0.05                      5 % of all calls: system busy
   endpoint=user/info/batchget,nth=3,reset       the third batchget: a reset
-  latency=2s/9s,times=10                        ten calls are slow (median/p99)`,
+  latency=2s/9s,times=10                        ten calls are slow (median/p99)
+or the JSON that POST /_sim/fault of a running simulator takes:
+  {"match":{"endpoint":"token"},"do":{"code":40164},"times":2}`,
 		Example: `  wxenrich simulate
   wxenrich simulate --listen 127.0.0.1:0 --appid wxa --appid wxb \
     --followers 1000000 --latency 60ms/150ms

@@ -44,7 +44,7 @@ func parseFault(text string) (f wechattest.Fault, err error) {
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return f, errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		return f, fmt.Errorf(`%s: want {"match":{…},"do":{…},"times":n}, or key=value with commas between`, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if f.Do == (wechattest.Action{}) {
 		return f, errors.New("does nothing: want what to do, such as code=-1 or reset")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -70,6 +71,34 @@ func TestParseFault(t *testing.T) {
 		if f, err := parseFault(text); err == nil {
 			t.Errorf("%q: %+v", text, f)
 		}
+	}
+}
+
+var helpFault = regexp.MustCompile(`(?m)^  (\S+)`)
+
+// The faults in the help are ones: as flags, and the JSON for a simulator that runs.
+func TestFaultsOfTheHelp(t *testing.T) {
+	t.Parallel()
+	_, help, _ := strings.Cut(newSimulateCommand(&app{}).Long, "A --fault is")
+	sim := wechattest.New()
+	asJSON := 0
+	for _, m := range helpFault.FindAllStringSubmatch(help, -1) {
+		text := m[1]
+		if _, err := parseFault(text); err != nil {
+			t.Errorf("--fault %s: %v", text, err)
+		}
+		if !strings.HasPrefix(text, "{") {
+			continue
+		}
+		asJSON++
+		answer := httptest.NewRecorder()
+		sim.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/_sim/fault", strings.NewReader(text)))
+		if answer.Code != http.StatusOK {
+			t.Errorf("POST of %s: %d %s", text, answer.Code, answer.Body)
+		}
+	}
+	if asJSON != 1 {
+		t.Errorf("%d faults as JSON in\n%s", asJSON, help)
 	}
 }
 

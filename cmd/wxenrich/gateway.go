@@ -28,7 +28,8 @@ events and messages that WeChat pushes, in plain, compatible or safe mode, and
 stores them in the streams, events where "wxenrich run" looks them up.
 
 In the console set the URL https://<your host>/wechat/<appid> and the Token and
-EncodingAESKey that push.token_file and push.aes_key_file of the account hold.
+EncodingAESKey that push.token_file and push.aes_key_file of the account hold; a
+change of those files is taken over within seconds.
 
 WeChat is told success only when a push is stored; else it sends it again, three
 times in all. Its repeats become one event. With gateway.spool.dir pushes wait on
@@ -71,6 +72,7 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		log.Warn("configuration", slog.String("key", w.Path), slog.String("problem", w.Problem))
 	}
 	accounts := pushAccounts{getenv: a.getenv}
+	secrets := pushSecretFiles(cfg) // before they are read
 	first, err := accounts.read(cfg)
 	if err != nil {
 		return err
@@ -137,6 +139,7 @@ func (a *app) gateway(ctx context.Context, flags *natsconn.Settings) error {
 		return err
 	}
 	defer stopReading()
+	drain.Go(func() { followSecrets(ctx, reader, secrets) })
 	connected := make(chan error, 1)
 	go func() { connected <- nats.connect(ctx, conn, cfg, log) }()
 	select {

@@ -62,13 +62,15 @@ func TestGatewayAccountsChange(t *testing.T) {
 		t.Errorf("its stream: %v", err)
 	}
 	token("one", "a newer token")
-	file(testAppID, "two") // and what is written is read with what it names
-	file(testAppID, "one")
 	becomes("one whose token has changed", testAppID, "a newer token", "success")
 	becomes("by its old token", testAppID, "the first token", "signature")
 
-	file(second, "none") // there is no such file
+	token("two", "") // as while it is being written
 	b.out.waitFor("the last good state is kept")
+	becomes("one whose token is being written", second, "the second token", "success")
+	token("two", "the second token")
+	ready(`"configuration"`, false)
+	file(second, "none") // there is no such file
 	ready(`"configuration":[`, true)
 	becomes("one whose file is wrong now", second, "the second token", "success")
 	becomes("beside it", testAppID, "a newer token", "success")

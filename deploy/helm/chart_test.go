@@ -206,13 +206,22 @@ func (g *gatewayRelease) keep(t *testing.T, object any) {
 
 var sets = []string{"testdata/least.yaml", "testdata/secured.yaml", "testdata/scaled.yaml", "testdata/gateway.yaml", "testdata/many.yaml"}
 
+// The chart is clean with each set, and as it comes: that there is no account then
+// is for whoever installs it.
 func TestLint(t *testing.T) {
+	all := map[string]map[string]any{"as it comes": {}}
 	for _, set := range sets {
-		for _, m := range lint.RunAll(chartDir, values(t, set), "crm").Messages {
+		all[set] = values(t, set)
+	}
+	for set, v := range all {
+		for _, m := range lint.RunAll(chartDir, v, "crm").Messages {
 			if m.Severity > support.InfoSev {
 				t.Errorf("%s: %v", set, m)
 			}
 		}
+	}
+	if _, err := render(t, map[string]any{}); err == nil || !strings.Contains(err.Error(), "accounts[0].appid") {
+		t.Errorf("it is installed for nobody: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -79,17 +80,28 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-var alertName = regexp.MustCompile(`(?m)- alert: (\w+)`)
+var (
+	alertName  = regexp.MustCompile(`(?m)- alert: (\w+)`)
+	alertEntry = regexp.MustCompile(`(?m)^<a id="(\w+)"></a>\n\n### (\w+) (.+)$`)
+	heading    = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	localLink  = regexp.MustCompile(`\]\(#([^)]+)\)`)
+	noSlug     = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	han        = regexp.MustCompile(`\p{Han}`)
+)
 
 // Whoever is woken up finds the alert, and the hold, in the runbook.
 func TestRunbookNamesAll(t *testing.T) {
 	t.Parallel()
 	book, rules, rulesTest := read(t, deploy+"RUNBOOK.md"), read(t, deploy+"prometheus/rules.yaml"), read(t, deploy+"prometheus/rules_test.yaml")
+	entries := make(map[string]string) // where links to them lead, by alert
+	for _, m := range alertEntry.FindAllStringSubmatch(book, -1) {
+		entries[m[2]] = m[1]
+	}
 	alerts := alertName.FindAllStringSubmatch(rules, -1)
 	for _, m := range alerts {
 		alert := m[1]
-		if !strings.Contains(book, "\n### "+alert+"\n") {
-			t.Errorf("the runbook has no entry for %s", alert)
+		if entries[alert] != strings.ToLower(alert) {
+			t.Errorf("the runbook has no entry for %s, or none that can be linked to", alert)
 		}
 		if !strings.Contains(rules, "runbook: RUNBOOK.md#"+strings.ToLower(alert)+"\n") {
 			t.Errorf("%s does not lead to its entry", alert)
@@ -101,12 +113,34 @@ func TestRunbookNamesAll(t *testing.T) {
 	if n := strings.Count(book, "\n### Wxenrich"); n != len(alerts) {
 		t.Errorf("the runbook has %d alerts, the rules %d", n, len(alerts))
 	}
+	places := slices.Collect(maps.Values(entries))
+	for _, m := range heading.FindAllStringSubmatch(withoutBlocks(book), -1) {
+		if !han.MatchString(m[1]) {
+			t.Errorf("the heading %q says nothing in Chinese", m[1])
+		}
+		places = append(places, strings.ReplaceAll(noSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")) // as GitHub does
+	}
+	for _, m := range localLink.FindAllStringSubmatch(book, -1) {
+		if !slices.Contains(places, m[1]) {
+			t.Errorf("a link leads to #%s, which is nowhere", m[1])
+		}
+	}
 	for _, reason := range []string{pipeline.HoldOperator, pipeline.HoldAddress, pipeline.HoldDailyQuota, pipeline.HoldWrongAccount,
 		pipeline.HoldBug, pipeline.HoldUnknown, pipeline.HoldStolenToken, pipeline.HoldManual} {
 		if !strings.Contains(book, "\n| `"+reason+"` |") {
 			t.Errorf("the runbook has no entry for the hold %s", reason)
 		}
 	}
+}
+
+// withoutBlocks is a page without its blocks of code, whose comments look like headings.
+func withoutBlocks(page string) string {
+	parts := strings.Split(page, "\n```")
+	var text strings.Builder
+	for i := 0; i < len(parts); i += 2 {
+		text.WriteString(parts[i] + "\n")
+	}
+	return text.String()
 }
 
 func TestRunbookCommands(t *testing.T) {

@@ -19,6 +19,8 @@ type exchange struct {
 	openids  []string // asked for
 	actions  []Action // of the faults that hit this request
 	target   string   // the openid that a row fault is for; empty for any
+
+	turnedAway bool // the token is refused: nobody is looked up, which is what takes time
 }
 
 // answer finds the reply. What is wrong with the request itself comes before

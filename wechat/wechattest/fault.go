@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Fault makes the service fail. Its JSON form is that of POST /_sim/fault.
@@ -125,7 +126,10 @@ func (x *exchange) faults() *reply {
 		}
 		s.faulty.mu.Unlock()
 	}
-	took := s.latency.draw(s)
+	var took time.Duration
+	if !x.turnedAway {
+		took = s.latency.draw(s)
+	}
 	for _, do := range x.actions {
 		if do.Latency != nil {
 			took += do.Latency.draw(s)

@@ -203,3 +203,24 @@ func TestLatencies(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedAtTheDoor takes the time of a call for that of looking people up:
+// with a token that is dead nobody is.
+func TestRefusedAtTheDoor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, wechattest.AccountConfig{Followers: 10}, wechattest.WithLatency(wechattest.Constant(time.Second)))
+		took := func() time.Duration {
+			begin := time.Now()
+			_, _ = s.client.Quota(t.Context(), "/cgi-bin/user/get")
+			return time.Since(begin)
+		}
+		if d := took(); d != 2*time.Second {
+			t.Errorf("a token and a call: %v, want 2s", d)
+		}
+		s.KillTokens()
+		if d := took(); d != 0 {
+			t.Errorf("a dead token: %v, want it refused at once", d)
+		}
+	})
+}

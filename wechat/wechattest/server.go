@@ -33,7 +33,8 @@ func WithSeed(seed uint64) Option {
 	return func(s *Server) { s.rng = rand.New(rand.NewPCG(seed, seed)) }
 }
 
-// WithLatency lets every call take so long. The default is not to wait.
+// WithLatency lets every call take so long but one with a token that is refused.
+// The default is not to wait.
 func WithLatency(l Latency) Option { return func(s *Server) { s.latency = l } }
 
 // WithLog sets how many calls each account's log keeps; the default is 1,000.

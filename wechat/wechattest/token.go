@@ -197,7 +197,10 @@ func (x *exchange) bearer() *reply {
 		code = x.acc.tokens.check(value, x.now)
 	}
 	// What the answer takes comes after that: a token that dies while a call is
-	// under way does not end it.
+	// under way does not end it, and one that is dead already is refused at the
+	// door, for the time of a call is that of looking people up: it grows with
+	// their number.
+	x.turnedAway = code != 0
 	if r := x.faults(); r != nil {
 		return r
 	}

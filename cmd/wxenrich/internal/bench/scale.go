@@ -30,12 +30,15 @@ type Point struct {
 	Dimension string  `json:"dimension"`
 	Series    string  `json:"series"`
 	Value     float64 `json:"value"`
-	Overload  bool    `json:"overload,omitempty"` // it did not end in scalePatience
+	Overload  bool    `json:"overload,omitempty"` // it did not end in its time: see patience
 	Figures
 }
 
-// scalePatience is how long one run may take: beyond it something is overloaded.
-const scalePatience = 4 * time.Minute
+// patience is how long one run of a case may take: beyond it something is
+// overloaded. A backlog of millions has its time.
+func patience(c Case) time.Duration {
+	return 4*time.Minute + time.Duration(c.Load.Events/5_000)*time.Second
+}
 
 // serviceOnly is one curve of the service.
 func serviceOnly(change func(*Case, float64)) []Series {
@@ -83,7 +86,7 @@ func Dimensions() []Dimension {
 			Knee: "Live, with pace: fixed and a window of two seconds; who answers 5,000 a second keeps up. Beyond a hundred accounts the server spends most on writing down, for each durable, what it has delivered, up to ten times a second; input.durable_storage: memory saves that, and a stream for each saves the walk. The columns begin with the first event. See pipeline/adr/0014.",
 		},
 		{
-			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 1000},
+			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 999}, // a stream has room for a thousand durables
 			Series: serviceOnly(func(c *Case, v float64) { c.Service.Idle, c.Load.Events = int(v), 60_000 }),
 			Knee:   "None: what an idle lane costs is its start, some 2.5 ms of processor time that the column contains, and 0.1 MiB; it costs nothing for an event.",
 		},
@@ -100,7 +103,7 @@ func Dimensions() []Dimension {
 			Knee:   "Up to about the size of WeChat's row, 450 bytes, an event costs the same; beyond some KiB the bytes are what is paid for, by the server and its disk most of all.",
 		},
 		{
-			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000}, Log: true,
+			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000, 10_000_000}, Log: true,
 			Series: serviceOnly(func(c *Case, v float64) { c.Load.Events = int(v) }),
 			Knee:   "None: what an event costs does not grow with the backlog. Memory does until what is remembered of answers (recent.memory) and of unionids is full, after some 100,000 people.",
 		},
@@ -136,7 +139,7 @@ func (p Program) Scale(ctx context.Context, d Dimension, runs int, say func(stri
 			overload := false
 			for range runs {
 				say(fmt.Sprintf("%s: %s, %g", d.Name, s.Name, v))
-				limited, cancel := context.WithTimeout(ctx, scalePatience)
+				limited, cancel := context.WithTimeout(ctx, patience(c))
 				f, err := p.Run(limited, &c, s.Relay, Profiles{})
 				cancel()
 				switch {

@@ -1,16 +1,43 @@
 package main
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
 
-// gcPercent is how much memory the service lets be used beyond what it holds
-// before it collects garbage, in percent of that; as long as GOGC does not say.
-// The runtime's 100 takes a third more memory in a backlog; 50 takes a tenth more
-// processor time. What bounds a container is memory.
-const gcPercent = 50
+// The service lets garbage be, beside what it holds, before it collects it: so
+// many percent of that, and gcRoom at least; as long as GOGC does not say. The
+// runtime's 100 % takes a third more memory in a backlog, where 50 take a tenth
+// more processor time, and what bounds a container is memory. A process that holds
+// little would collect many times a second by that, and save nothing that counts.
+const (
+	gcPercent = 50
+	gcRoom    = 8 << 20 // bytes
+)
 
-// saveMemory sets it for the process.
+// saveMemory sees to that for as long as the process lives.
 func (a *app) saveMemory() {
 	if a.getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		tendGarbage(0)
 	}
+}
+
+// tendGarbage sets what the next collection waits for, which was so far that
+// percentage, and does so again after each one: nobody holds the object then.
+func tendGarbage(percent int) {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	// To set it stops the world for a moment: not for next to no difference.
+	if next := gcPercentFor(live[0].Value.Uint64()); next != percent && (next == gcPercent || max(next-percent, percent-next) > percent/8) {
+		debug.SetGCPercent(next)
+		percent = next
+	}
+	runtime.AddCleanup(new([64]byte), tendGarbage, percent)
+}
+
+// gcPercentFor is the percentage for what was live at the latest collection.
+// The runtime lets as much be in a heap of 4 MiB at least.
+func gcPercentFor(live uint64) int {
+	return int(max(gcPercent, 100*gcRoom/max(live, 4<<20)))
 }

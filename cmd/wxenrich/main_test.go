@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("BE") {
 	case "wxenrich":
 		main()
+	case "tended":
+		tended()
+		os.Exit(0)
 	case "stubborn":
 		ctx := interruptible(context.Background())
 		fmt.Println("up")

@@ -20,12 +20,16 @@ const (
 	// header is what an entry has before its key: its hash, and how long its
 	// key and its value are.
 	header = 8 + 4 + 4
+	// ghostShare is of how many forgotten entries one is noted, and ghostSpace how
+	// many bytes of the ring's bound there are for each entry that it may hold.
+	ghostShare, ghostSpace = 16, 512
 )
 
 // A Ring maps keys to values, both bytes. When it is full it forgets those that
 // were put longest ago. It takes a quarter of its bound at most until somebody
-// finds something in it, and grows with each find: entries that nobody comes back
-// for are not worth the memory. It is not safe for concurrent use.
+// finds something in it, or looks for what a larger one would still have, and
+// grows with each of these: entries that nobody comes back for are not worth the
+// memory. It is not safe for concurrent use.
 type Ring struct {
 	max    int // bytes
 	may    int // bytes, of max: what it may take so far
@@ -34,13 +38,14 @@ type Ring struct {
 	places map[uint64]place // by hash: of two keys that share one the later is known
 	chunks [][]byte         // the oldest first
 	first  uint32           // number of the first of them
+	ghosts []uint64         // hashes of some entries that were forgotten, each in its place
 }
 
 type place struct{ chunk, offset uint32 }
 
 // New makes a ring that takes up to about so many bytes.
 func New(bytes int) *Ring {
-	return &Ring{max: bytes, may: bytes / 4, seed: maphash.MakeSeed(), places: make(map[uint64]place)}
+	return &Ring{max: bytes, may: bytes / 4, seed: maphash.MakeSeed(), places: make(map[uint64]place), ghosts: make([]uint64, 1+bytes/ghostSpace/ghostShare)}
 }
 
 // Put keeps a value under a key, in place of an earlier one.
@@ -88,6 +93,9 @@ func (r *Ring) forget() []byte {
 		hash, key, value := entry(oldest[at:])
 		if r.places[hash] == (place{r.first, uint32(at)}) {
 			delete(r.places, hash)
+			if hash%ghostShare == 0 {
+				*r.ghost(hash) = hash
+			}
 		}
 		at += header + len(key) + len(value)
 	}
@@ -100,16 +108,29 @@ func (r *Ring) forget() []byte {
 // Get returns the value under a key, which is valid until the next Put; nil if
 // there is none.
 func (r *Ring) Get(key []byte) []byte {
-	at, ok := r.places[maphash.Bytes(r.seed, key)]
+	hash := maphash.Bytes(r.seed, key)
+	at, ok := r.places[hash]
 	if !ok {
+		if g := r.ghost(hash); *g == hash && hash != 0 {
+			*g = 0
+			r.earn(ghostShare * ghostSpace)
+		}
 		return nil
 	}
 	_, have, value := entry(r.chunks[at.chunk-r.first][at.offset:])
 	if string(have) != string(key) {
 		return nil
 	}
-	r.may = min(r.max, r.may+bought*(header+len(key)+len(value)+perEntry))
+	r.earn(header + len(key) + len(value) + perEntry)
 	return value
+}
+
+// earn lets the ring grow for bytes that are worth keeping.
+func (r *Ring) earn(bytes int) { r.may = min(r.max, r.may+bought*bytes) }
+
+// ghost is where an entry's hash is noted once the entry is forgotten.
+func (r *Ring) ghost(hash uint64) *uint64 {
+	return &r.ghosts[hash/ghostShare%uint64(len(r.ghosts))]
 }
 
 // Delete forgets all entries that drop says, and blanks their values.

@@ -68,6 +68,32 @@ func TestGrows(t *testing.T) {
 	}
 }
 
+// TestGrowsForACycle has the same people come round and round, a few more than a
+// quarter of the ring has room for: none is ever found there, and all would be in
+// a larger one.
+func TestGrowsForACycle(t *testing.T) {
+	const most = 4 << 20
+	r := New(most)
+	put := func(i int) (found bool) {
+		if found = r.Get(key(i)) != nil; !found {
+			r.Put(key(i), make([]byte, 400))
+		}
+		return found
+	}
+	const people = most / 2 / 500
+	found := 0
+	for range 10 {
+		for i := range people {
+			if put(i) {
+				found++
+			}
+		}
+	}
+	if least := people * 7; found < least {
+		t.Errorf("%d of %d were found, want %d: of ten rounds the last seven at least", found, 10*people, least)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	r := New(1000)
 	r.Put(key(1), value(1, 1))

@@ -109,7 +109,7 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 		for _, l := range lanes() {
 			account := attribute.String("appid", l.cfg.AppID)
 			of := l.timings.account
-			counts := l.stats.Counts()
+			counts := l.stats.sums()
 			idle := counts.Received == 0
 			for i, c := range counters {
 				if n := c.read(&counts); n > 0 || !idle || !c.late {
@@ -127,17 +127,19 @@ func Observe(meter metric.Meter, lanes func() []*Lane) error {
 				}
 				o.ObserveInt64(atWork, oneIf(running), of)
 			}
-			for reason, n := range counts.DeadLetters {
-				o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
+			for i, reason := range deadReasons {
+				if n := l.stats.dead[i].Load(); n > 0 || !idle {
+					o.ObserveInt64(dead, n, metric.WithAttributes(account, attribute.String("reason", string(reason))))
+				}
 			}
-			for field, n := range counts.Differences {
-				if n > 0 || !idle {
+			for i, field := range differences {
+				if n := l.stats.differ[i].Load(); n > 0 || !idle {
 					o.ObserveInt64(differ, n, metric.WithAttributes(account, attribute.String("field", field)))
 				}
 			}
-			for doubt, n := range counts.Doubts {
-				if n > 0 || !idle {
-					o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", doubt)))
+			for i, doubt := range doubts {
+				if n := l.stats.doubts[i].Load(); n > 0 || !idle {
+					o.ObserveInt64(doubted, n, metric.WithAttributes(account, attribute.String("doubt", string(doubt))))
 				}
 			}
 			o.ObserveInt64(inHand, counts.InHand, of)

@@ -59,17 +59,13 @@ type Counts struct {
 // Counts reads all counters. Each is exact; together they are of about the
 // same moment. It is safe for concurrent use.
 func (s *Stats) Counts() Counts {
-	c := Counts{
-		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
-		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
-		Saved: s.saved.Load(), Repeats: s.repeats.Load(), LookBacks: s.lookBacks.Load(), LookedAt: s.lookedAt.Load(), Erased: s.erased.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
-		DeadLetters: make(map[events.Reason]int64, len(deadReasons)),
-		Doubts:      make(map[string]int64, len(doubts)),
-	}
+	c := s.sums()
+	c.DeadLetters = make(map[events.Reason]int64, len(deadReasons))
+	c.Doubts = make(map[string]int64, len(doubts))
+	c.Differences = make(map[string]int64, len(differences))
 	for i, r := range deadReasons {
 		c.DeadLetters[r] = s.dead[i].Load()
 	}
-	c.Samples, c.Differences = s.samples.Load(), make(map[string]int64, len(differences))
 	for i, d := range differences {
 		c.Differences[d] = s.differ[i].Load()
 	}
@@ -77,6 +73,16 @@ func (s *Stats) Counts() Counts {
 		c.Doubts[string(d)] = s.doubts[i].Load()
 	}
 	return c
+}
+
+// sums is Counts without what is counted by reason.
+func (s *Stats) sums() Counts {
+	return Counts{
+		Received: s.received.Load(), Records: s.records.Load(), HandedBack: s.handedBack.Load(),
+		Batches: s.groups.Load(), OpenIDs: s.openids.Load(), Calls: s.calls.Load(), Retries: s.retries.Load(),
+		Saved: s.saved.Load(), Repeats: s.repeats.Load(), LookBacks: s.lookBacks.Load(), LookedAt: s.lookedAt.Load(), Erased: s.erased.Load(), Missing: s.missing.Load(), NoUnionID: s.noUnionID.Load(), InHand: s.inHand.Load(),
+		Samples: s.samples.Load(),
+	}
 }
 
 // answered counts an answer that is stored.

@@ -31,7 +31,7 @@ This page is generated from the instruments themselves: run
 changelog a version before. Every metric but the size of a gateway's spool and the faults of a configuration has the label ` + "`appid`" + `; further labels take values of closed sets only
 (reasons, classes, endpoints, known errcodes). No metric carries an openid, a message of WeChat's, or its request id
 (` + "`rid`" + `, which is in the log, in ` + "`/readyz`" + ` and in ` + "`wxenrich status`" + `). Of an account that has had no event since the start there is no series of what is rare,
-such as a retry, a doubt or a job: treat it as 0.
+such as a retry, a doubt, a dead letter or a job: treat it as 0.
 
 | metric | type | unit | |
 |---|---|---|---|

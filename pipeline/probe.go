@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -127,7 +128,7 @@ func (l *Lane) peek(c contexts, consumer jetstream.Consumer) []string {
 			return
 		}
 		for msg := range batch.Messages() {
-			if d, err := l.newDelivery(msg); err == nil {
+			if d, err := l.newDelivery(fetched{msg}); err == nil {
 				ds = append(ds, d)
 			}
 		}
@@ -196,4 +197,21 @@ func (l *Lane) tryAgain(c contexts, consumer jetstream.Consumer, h Hold, rev uin
 		rev, _ = l.postHold(ctx, next, rev) // 0 on an error: alone from here
 	}
 	return claimed{hold: next, rev: rev}
+}
+
+// fetched is a message that the client has fetched. Its metadata are of another
+// type than those of what a pull brings, where making one of the other for each
+// event would cost.
+type fetched struct{ jetstream.Msg }
+
+func (m fetched) Metadata() (*nats.MsgMetadata, error) {
+	meta, err := m.Msg.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	return &nats.MsgMetadata{
+		Sequence:     nats.SequencePair{Consumer: meta.Sequence.Consumer, Stream: meta.Sequence.Stream},
+		NumDelivered: meta.NumDelivered, NumPending: meta.NumPending,
+		Timestamp: meta.Timestamp, Stream: meta.Stream, Consumer: meta.Consumer, Domain: meta.Domain,
+	}, nil
 }

@@ -142,10 +142,9 @@ func (p *pull) silent(now time.Time, limit time.Duration) error {
 	return nil
 }
 
-// message is what a lane needs of a message of a durable; a [jetstream.Msg] is
-// one.
+// message is what a lane needs of a message of a durable.
 type message interface {
-	Metadata() (*jetstream.MsgMetadata, error)
+	Metadata() (*nats.MsgMetadata, error)
 	Subject() string
 	Headers() nats.Header
 	Data() []byte
@@ -174,14 +173,4 @@ func (m *pulled) Ack() error           { return m.conn.Publish(m.msg.Reply, word
 func (m *pulled) Nak() error           { return m.conn.Publish(m.msg.Reply, wordNak) }
 func (m *pulled) InProgress() error    { return m.conn.Publish(m.msg.Reply, wordProgress) }
 
-func (m *pulled) Metadata() (*jetstream.MsgMetadata, error) {
-	meta, err := m.msg.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	return &jetstream.MsgMetadata{
-		Sequence:     jetstream.SequencePair{Consumer: meta.Sequence.Consumer, Stream: meta.Sequence.Stream},
-		NumDelivered: meta.NumDelivered, NumPending: meta.NumPending,
-		Timestamp: meta.Timestamp, Stream: meta.Stream, Consumer: meta.Consumer, Domain: meta.Domain,
-	}, nil
-}
+func (m *pulled) Metadata() (*nats.MsgMetadata, error) { return m.msg.Metadata() }

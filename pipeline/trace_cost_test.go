@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/wxenrich/wxenrich/events"
@@ -12,7 +11,7 @@ import (
 
 // headerOnly is a message of which only the headers are asked for.
 type headerOnly struct {
-	jetstream.Msg
+	message
 	header nats.Header
 }
 

@@ -119,6 +119,9 @@ func (a *app) dialStreams(ctx context.Context, flags *natsconn.Settings, cfg *co
 
 // connectFailed says what to do about a connection that was not made.
 func connectFailed(err error) error {
+	if fix := tlsFix(err); fix != "" {
+		return failed("%w", err).hint("%s", fix)
+	}
 	if gone, ok := errors.AsType[*natsconn.NoServerError](err); ok {
 		return failed("no NATS server at %s", gone.Where).
 			hint("start one, or run \"wxenrich demo\", which has its own; --server or NATS_URL names another")
@@ -127,6 +130,18 @@ func connectFailed(err error) error {
 		return failed("%w", err).hint("say who you are with --creds, --nkey, --user or --context, or their NATS_ variables")
 	}
 	return err
+}
+
+// tlsFix says what to do about a connection that failed over certificates; empty if
+// another did. Neither the client nor crypto/tls has types for all of it.
+func tlsFix(err error) string {
+	switch text := err.Error(); {
+	case strings.Contains(text, "x509: "):
+		return "--tlsca, NATS_CA or nats.tls_ca names the authority that the server's certificate is of; the certificate has to name the URL's host"
+	case strings.Contains(text, "tls: "), strings.Contains(text, "tls error"):
+		return "the server may want a certificate of whoever connects: --tlscert and --tlskey, NATS_CERT and NATS_KEY, or nats.tls_cert and nats.tls_key"
+	}
+	return ""
 }
 
 // absentStream says how to make a stream of the configuration that "wxenrich

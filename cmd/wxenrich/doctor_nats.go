@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,7 @@ func (d *doctor) examineNATS(ctx context.Context, flags *natsconn.Settings) erro
 	}
 	nc, err := natsconn.Connect(ctx, settings, "wxenrich doctor")
 	if err != nil {
-		fix := "--server, --context or NATS_URL name another server; --creds, --nkey or --user say who you are"
+		fix := cmp.Or(tlsFix(err), "--server, --context or NATS_URL name another server; --creds, --nkey or --user say who you are")
 		if d.cfg.NATS.Embedded {
 			fix = `the server is inside "wxenrich run": start that`
 		}

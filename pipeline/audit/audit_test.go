@@ -127,6 +127,39 @@ func TestRedriveSupersedes(t *testing.T) {
 	}
 }
 
+// TestRedrivesOfOthers: the letters that redrives have removed of an account that is
+// not looked at are not gone without a redrive.
+func TestRedrivesOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lost := w.event(appid, "")
+	theirs := func(d *events.DeadLetter) { d.AppID = other }
+	done, between, again := w.event(other, ""), w.event(other, ""), w.event(other, "")
+	w.remove(w.letter(done, theirs)) // the oldest: the stream now begins behind the lost event
+	w.record(done, hop(1), func(r *events.Record) { r.Event.AppID = other })
+	w.letter(between, theirs) // its redrive died before it removed the letter
+	w.record(between, hop(1), func(r *events.Record) { r.Event.AppID = other })
+	w.remove(w.letter(again, theirs))
+	last := w.letter(again, theirs, letterHop(1))
+	w.ack(appid, 1)
+	s := scope()
+	for _, apart := range []bool{false, true} {
+		if apart {
+			s.Lanes[0].OutputSubject, s.Lanes[0].DeadSubject = "wx.profiles."+appid, "wx.dead."+appid+".*"
+		}
+		r := w.audit(s)
+		w.want(r, audit.Balance{In: 1, Missing: 1})
+		w.found(r, audit.Finding{Kind: audit.Missing, Seq: lost.Seq, EventID: "WX_EVENTS-1"})
+		if len(r.Notes) != 0 {
+			t.Errorf("%q", r.Notes)
+		}
+	}
+	w.remove(last) // by a person
+	r := w.audit(s)
+	w.want(r, audit.Balance{In: 1, Unverifiable: 1})
+	noted(t, r, "2 dead letters have left WX_DEAD without a redrive that we know of") // it was all that told of the one before
+}
+
 // TestPurgedDeadLetter: nobody can say whether an event lost its dead letter or
 // never had one; so it is not called missing, where the letters begin later.
 func TestPurgedDeadLetter(t *testing.T) {

@@ -34,6 +34,10 @@ func (c *cell) superseded() bool {
 	return c.older
 }
 
+// lies is how many of the letters that the hops of its answers stand for lie there
+// still, where one is superseded.
+func (c *cell) lies() uint64 { return uint64(c.letterHop) + uint64(min(1, c.records)) }
+
 // extra is how many answers there are beyond the one. Beside a record a dead
 // letter is none if it may be for another output.
 func (c *cell) extra(several bool) uint64 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,10 +20,11 @@ func (s *stretch) add(seq uint64) {
 
 // again is how to have the events of a stretch answered.
 func (s *stretch) again(l *Lane) string {
-	if l.Part != "" {
-		return "" // a replay is of what the live lane listens to
+	subject := ""
+	if l.Part != "" { // a replay is of what the live lane listens to, unless it is told
+		subject = " --subject " + strings.Join(l.Subjects, ",")
 	}
-	return fmt.Sprintf("; \"wxenrich replay --appid %s --from-seq %d --to-seq %d\" answers them again", l.AppID, s.first, s.last)
+	return fmt.Sprintf("; \"wxenrich replay --appid %s%s --from-seq %d --to-seq %d\" answers them again", l.AppID, subject, s.first, s.last)
 }
 
 // explain notes what stands behind events without an answer.

@@ -29,7 +29,9 @@ func (r *run) readHorizons(ctx context.Context) error {
 				if err != nil {
 					return fmt.Errorf("audit: stream %s: %w", name, err)
 				}
-				m = r.memory(info, name == s.Dead && name != s.Output)
+				if m, err = r.memory(ctx, info, name == s.Dead && name != s.Output); err != nil {
+					return err
+				}
 				r.memories[name] = m
 			}
 			at, why, anew := m.from, m.why, false
@@ -56,19 +58,27 @@ func (r *run) readHorizons(ctx context.Context) error {
 }
 
 // memory reads it from what is said of a stream: an answer is never stored
-// before its event.
-func (r *run) memory(info *jetstream.StreamInfo, dead bool) memory {
+// before its event. What redrives have removed for other accounts is counted only
+// where an event lacks an answer, for it takes reading all there is.
+func (r *run) memory(ctx context.Context, info *jetstream.StreamInfo, dead bool) (memory, error) {
 	cfg, state := info.Config, info.State
 	m := memory{born: info.Created, restored: restored(info)}
 	if cfg.MaxMsgsPerSubject > 0 || cfg.Retention != jetstream.LimitsPolicy {
 		m.from, m.why = r.begun, cfg.Name+" drops answers that are overwritten or consumed"
-		return m
+		return m, nil
 	}
 	removed := state.LastSeq - state.Msgs - (max(cfg.FirstSeq, 1) - 1)
 	erased := r.erasedFrom(cfg.Name, state.LastSeq)
 	removed -= min(removed, erased)
 	if dead {
-		removed -= min(removed, r.redriven(cfg.Name))
+		redriven := r.redriven(cfg.Name)
+		if removed > redriven && r.readPartly(cfg.Name) && r.lacking() {
+			var err error
+			if redriven, err = r.allRedriven(ctx, cfg.Name); err != nil {
+				return m, err
+			}
+		}
+		removed -= min(removed, redriven)
 		if m.left = removed; removed > 0 {
 			r.doubt("%d dead letters have left %s without a redrive that we know of: what is missing may have been among them", removed, cfg.Name)
 		}
@@ -84,7 +94,7 @@ func (r *run) memory(info *jetstream.StreamInfo, dead bool) memory {
 	default:
 		m.from = state.LastTime.Add(1)
 	}
-	return m
+	return m, nil
 }
 
 // apart is by how much the clocks of two servers of a cluster may differ that

@@ -16,7 +16,7 @@ func (r *run) markPurged(ctx context.Context) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	for _, p := range all {
-		r.explained[p.Dead] += 1 + uint64(p.Hop)
+		r.purged[p.Dead] += 1 + uint64(p.Hop)
 		b := r.books[p.Source.Stream]
 		if b == nil || p.Source.Seq > b.end {
 			continue

@@ -57,14 +57,15 @@ func (r *run) readDeletions(ctx context.Context) error {
 	return nil
 }
 
-// redriven is how many dead letters of a stream were removed by a redrive: each
-// hop of an answer stands for one, unless that one still lies beside it.
+// redriven is how many dead letters of a stream were removed by a redrive, as
+// far as its answers were read: each hop of one stands for a letter, unless that
+// still lies beside it; or by a person.
 func (r *run) redriven(dead string) uint64 {
-	n := r.explained[dead]
+	n := r.explained[dead] + r.purged[dead]
 	for _, b := range r.books {
 		for _, s := range b.slots.all() {
 			if s.known() && r.scope.Lanes[s.lane].Dead == dead && s.live.superseded() {
-				n -= min(n, uint64(s.live.letterHop)+uint64(min(1, s.live.records)))
+				n -= min(n, s.live.lies())
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func Run(ctx context.Context, js jetstream.JetStream, s Scope) (Report, error) {
 		js: js, scope: s, begun: time.Now(),
 		lanes: make([]lane, len(s.Lanes)), report: Report{Lanes: make([]Balance, len(s.Lanes)), Findings: []Finding{}, Notes: []string{}},
 		streams: map[string]jetstream.Stream{}, books: map[string]*book{},
-		byAppID: map[[2]string]int{}, explained: map[string]uint64{}, memories: map[string]memory{},
+		byAppID: map[[2]string]int{}, explained: map[string]uint64{}, purged: map[string]uint64{}, partly: map[string]bool{}, memories: map[string]memory{},
 	}
 	for _, step := range []func(context.Context) error{r.open, r.readInputs, r.readAnswers, r.readPending, r.markPurged, r.markErased, r.readDeletions, r.readHorizons, r.markForgotten} {
 		if err := step(ctx); err != nil {
@@ -53,7 +53,10 @@ type run struct {
 	books     map[string]*book               // by input
 	byAppID   map[[2]string]int              // lane by input and appid
 	earliest  time.Time                      // no event of the range is older; zero when we cannot know
+	partly    map[string]bool                // by stream of answers: not all of it was read
+	strange   bool                           // among what was read are redrives' answers of other accounts
 	explained map[string]uint64              // by dead-letter stream: removals that redrives account for
+	purged    map[string]uint64              // the same: by a person, and what redrives had removed before
 	removed   map[string]map[uint64]struct{} // by stream: sequences that an erasure accounts for
 	memories  map[string]memory              // by stream of answers
 	doubts    []string                       // notes that matter only when events lack an answer
@@ -206,6 +209,7 @@ func (r *run) readAnswers(ctx context.Context) error {
 		if !r.earliest.IsZero() {
 			s.Since = r.earliest.Add(-clockSkew)
 		}
+		r.partly[name] = s.Subjects != nil || !s.Since.IsZero()
 		if err := r.readAll(ctx, s, slices.Contains(dead, name)); err != nil {
 			return err
 		}
@@ -254,12 +258,14 @@ func (r *run) visitAnswer(m jetstream.Msg, _ *jetstream.MsgMetadata) bool {
 	}
 	b := r.books[a.src.Stream]
 	if b == nil {
+		r.strange = r.strange || a.hop > 0
 		return true
 	}
 	i, ours := r.byAppID[[2]string{a.src.Stream, a.appid}]
 	if ours && a.hop > 0 {
 		r.explained[r.scope.Lanes[i].Dead] += uint64(a.hop)
 	}
+	r.strange = r.strange || !ours && a.hop > 0
 	stored := a.src.Time.UnixNano()
 	if a.src.Seq > b.end || !r.scope.has(a.src.Seq, stored) {
 		return true

@@ -21,7 +21,7 @@ func TestEventsOfJobs(t *testing.T) {
 	w.ack(appid, 1)
 	w.record(w.store(made("done-1")))
 	missing := w.store(made("done-2"))
-	w.letter(w.store(made("going-1")))
+	letter := w.letter(w.store(made("going-1")))
 	w.store(made("going-2"))
 
 	s := scope()
@@ -38,4 +38,8 @@ func TestEventsOfJobs(t *testing.T) {
 		t.Errorf("jobs: %+v", jobs)
 	}
 	w.found(r, audit.Finding{Kind: audit.Missing, Seq: missing.Seq, EventID: "done-2"})
+
+	// Where a person may have taken its letter away, the note says how it is answered.
+	w.remove(letter)
+	noted(t, w.audit(s), `"wxenrich replay --appid `+appid+` --subject `+subject+` --from-seq 3 --to-seq 3" answers them again`)
 }

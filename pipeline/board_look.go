@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,24 @@ func (b *Board) Knows(appid string) bool {
 		}
 	}
 	return false
+}
+
+// Accounts lists those of which a replica has taken an event.
+func (b *Board) Accounts() []string {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []string
+	for key, n := range b.notes {
+		kind, rest, _ := strings.Cut(key, ".")
+		if appid, _, _ := strings.Cut(rest, "."); kind == kindMark && n.value != nil {
+			all = append(all, appid)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Mark is how far an account's replicas have come on their input stream. It is

@@ -76,12 +76,15 @@ func checkServed(ctx context.Context, js jetstream.JetStream, board *pipeline.Bo
 		return nil
 	}
 	e := usage("account %s is not configured, and no replica has left a trace of it", account.AppID)
-	all := cfg.AppIDs()
-	if meant := suggest.Nearest(account.AppID, all); meant != "" {
+	own, served := cfg.AppIDs(), board.Accounts()
+	if meant := suggest.Nearest(account.AppID, slices.Concat(own, served)); meant != "" {
 		return e.hint("did you mean %s?", meant)
 	}
-	if len(all) > 0 {
-		e = e.hint("the configuration has %s", strings.Join(all, ", "))
+	if len(own) > 0 {
+		e = e.hint("the configuration has %s", strings.Join(own, ", "))
+	}
+	if len(served) > 0 {
+		e = e.hint("replicas serve %s", strings.Join(served, ", "))
 	}
 	return e
 }

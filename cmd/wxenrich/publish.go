@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
@@ -23,7 +26,7 @@ type publishFlags struct {
 	appid, kind, subject string
 	file, from, column   string
 	json, msgpack        bool
-	dedupe               bool
+	dedupe, anyAccount   bool
 	goOn                 string
 }
 
@@ -43,6 +46,10 @@ openid is: a name in the first line of a CSV, a number from 1 if it has no such
 line, a path of keys in NDJSON. A quote of a CSV that is not closed within 100
 lines, or not where a cell can end, makes the line where it opens a bad one, and
 no other.
+
+An account that is neither configured nor known to a replica is refused, unless
+--any-account is given, or the service has not run yet and no account is
+configured: it may be a typing mistake.
 
 If it is interrupted, or NATS is gone, it says how many events are stored, and
 with which --go-on the same command goes on behind them; what has been published
@@ -66,6 +73,7 @@ within the stream's duplicate window is then not stored twice.`,
 	f.BoolVar(&p.json, "json", false, "publish {\"openid\":…} rather than the bare openid")
 	f.BoolVar(&p.msgpack, "msgpack", false, "publish the same as msgpack")
 	f.BoolVar(&p.dedupe, "dedupe", true, "publish an openid that occurs again only once")
+	f.BoolVar(&p.anyAccount, "any-account", false, "also to an account that nothing here knows")
 	f.StringVar(&p.goOn, "go-on", "", "go on with a run that was cut off, where it has said")
 	register(c, "from", "lines", "csv", "tsv", "ndjson")
 	register(c, "type", "subscribe", "unsubscribe", "SCAN")
@@ -107,14 +115,14 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 		return err
 	}
 	defer closeSource()
-	if _, ok := cfg.ByAppID(account.AppID); !ok && len(cfg.Accounts) > 0 {
-		fmt.Fprintf(a.err, "note: the configuration has no account %s\n", account.AppID)
-	}
-	nc, err := a.dialNATS(ctx, p.nats, cfg, "publish")
+	nc, js, err := a.dialStreams(ctx, p.nats, cfg, "publish")
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+	if err := p.checkServed(ctx, a, js, cfg, account); err != nil {
+		return nc.Explain(err)
+	}
 	q, err := newPublishQueue(nc, subject, run)
 	if err != nil {
 		return err
@@ -128,6 +136,26 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 		return missingStream(nc.Explain(err), "no stream stores "+subject, in.Stream, inputSubjects(account))
 	}
 	return stats.report(a, subject)
+}
+
+// checkServed refuses an account that is neither configured nor known to a replica:
+// nobody would ever look its events up. Whoever publishes before the service has
+// run at all, or may not read what it has left, is believed.
+func (p publishFlags) checkServed(ctx context.Context, a *app, js jetstream.JetStream, cfg *config.Config, account *config.Account) error {
+	if _, configured := cfg.ByAppID(account.AppID); configured || p.anyAccount || cfg.State.Bucket == "" {
+		return nil
+	}
+	board, err := openBoard(ctx, js, cfg, slog.New(slog.DiscardHandler))
+	if err != nil && (len(cfg.Accounts) == 0 || !errors.Is(err, jetstream.ErrBucketNotFound)) {
+		fmt.Fprintf(a.err, "note: whether account %s is served cannot be told: %v\n", account.AppID, err)
+		return nil
+	}
+	defer board.Close()
+	err = checkServed(ctx, js, board, cfg, account)
+	if unknown, ok := errors.AsType[*exitError](err); ok {
+		return unknown.hint("--any-account publishes all the same")
+	}
+	return err
 }
 
 // begin is the run to go on with, and the first of its lines; neither if it is to

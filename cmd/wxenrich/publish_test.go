@@ -136,7 +136,9 @@ func TestPublishChoosesTheSubject(t *testing.T) {
 	id := w.account.OpenID(0)
 	w.run(t, "", "publish", id).want(t, 0, testAppID+".subscribe", "")
 	w.run(t, "", "publish", "--type", "SCAN", id).want(t, 0, testAppID+".SCAN", "")
-	w.run(t, "", "publish", "--appid", "wxother", "--subject", "wx.events.wxother.x", id).want(t, 0, "wx.events.wxother.x", "note: the configuration has no account wxother")
+	other := []string{"publish", "--appid", "wxother", "--subject", "wx.events.wxother.x", id}
+	w.run(t, "", other...).want(t, exitUsage, "", "hint: the configuration has "+testAppID+"\nhint: --any-account publishes all the same")
+	w.run(t, "", append(other, "--any-account")...).want(t, 0, "wx.events.wxother.x", "")
 	var subjects []string
 	for _, m := range stored(t, js) {
 		subjects = append(subjects, m.Subject())

@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"github.com/wxenrich/wxenrich/pipeline/internal/split"
-	"github.com/wxenrich/wxenrich/wechat"
-)
+import "github.com/wxenrich/wxenrich/wechat"
 
 // narrow finds out who made WeChat refuse a group (40003 and its kin fail the
 // whole call and name nobody). The others come out as they are cleared; those
@@ -17,89 +14,75 @@ func (l *Lane) narrow(c contexts, items []*item, began moment, err error, o *out
 		return
 	}
 	defer leave()
-	s, last := split.New(items), began
-	for ask := s.Ask(); ask != nil; ask = s.Ask() {
-		if c.stop.Err() != nil || !l.heard(c, o) {
-			o.back = append(o.back, s.Rest()...)
-			return
-		}
-		users, askedAt, refusal := l.batchGet(c, ask)
-		switch {
-		case refusal == nil:
-			s.Answered()
-			l.finish(c, ask, users, askedAt, o)
-		case refused(refusal):
-			err, last = refusal, askedAt
-			o.back = append(o.back, s.Refused()...)
-			fault("splitting")
-			if strange--; strange == 0 && !l.acquainted(c, o) {
-				o.back = append(o.back, s.Rest()...)
-				return
-			}
-		default:
-			o.back = append(o.back, s.Rest()[len(ask):]...)
-			l.fail(c, ask, askedAt, refusal, o)
-			return
-		}
+	n := &narrowing{Lane: l, c: c, o: o, strange: strange, last: began, err: err}
+	it, found := find(n, items)
+	if !found {
+		return
 	}
-	leaf, inferred := s.Leaf()
-	if inferred {
-		users, askedAt, refusal := l.batchGet(c, []*item{leaf})
-		switch {
-		case refusal == nil:
-			l.finish(c, []*item{leaf}, users, askedAt, o)
-			return
-		case !refused(refusal):
-			l.fail(c, []*item{leaf}, askedAt, refusal, o)
-			return
-		}
-		err, last = refusal, askedAt
-	}
-	l.leaf(c, leaf, began, last, err, o)
-}
-
-// leaf handles a person who was refused alone, last in the call that began
-// then. It is theirs, and not the account's, only if the account answered
-// somebody on both sides of that call: a token may be set right, or wrong, in
-// the middle of a splitting. As a rule one of the others was answered on the
-// way here, and the batch that the rest of them joins answers afterwards.
-func (l *Lane) leaf(c contexts, it *item, began, last moment, err error, o *outcome) {
 	if it.State.doubted == 0 {
 		it.State.doubted = began.asked
 	}
-	if last.answered <= it.State.doubted {
-		proven, failed := l.prove(c, it.State.doubted)
-		if !proven && failed == nil {
-			proven, failed = l.acquaint(c, o)
-		}
-		switch e := failure(failed); {
-		case proven:
-		case failed == nil: // nobody else is here to be asked
-			l.leaveAlone(c, it, err, o)
-			return
-		default: // it stops, or cannot be told now
-			it.State.doubted = 0
-			o.back = append(o.back, it)
-			if e != nil && o.hold == nil {
-				o.hold = l.holdFor(e)
-			}
-			return
-		}
-		alone := []*item{it}
-		users, askedAt, refusal := l.batchGet(c, alone)
-		switch {
-		case refusal == nil:
-			l.finish(c, alone, users, askedAt, o)
-			return
-		case !refused(refusal):
-			l.fail(c, alone, askedAt, refusal, o)
-			return
-		}
-		last, err = askedAt, refusal
+	if charges(n, it, it.State.doubted) {
+		calls, _ := l.proof.numbers()
+		it.State.charge = &charge{err: n.err, asked: n.last, refused: calls}
+		o.doubt = append(o.doubt, it)
 	}
-	calls, _ := l.proof.numbers()
-	it.State.charge = &charge{err: err, asked: last, refused: calls}
-	o.doubt = append(o.doubt, it)
+}
+
+// A narrowing is the [seeker] that asks WeChat.
+type narrowing struct {
+	*Lane
+	c       contexts
+	o       *outcome
+	strange int    // see enter
+	last    moment // when the latest call that was refused began
+	err     error  // of that call
+}
+
+func (n *narrowing) ask(items []*item) reply {
+	users, began, err := n.batchGet(n.c, items)
+	switch {
+	case err == nil:
+		n.finish(n.c, items, users, began, n.o)
+		return replyAnswered
+	case refused(err):
+		n.last, n.err = began, err
+		return replyRefused
+	}
+	n.fail(n.c, items, began, err, n.o)
+	return replyNone
+}
+
+func (n *narrowing) works() bool { return n.c.stop.Err() == nil && n.heard(n.c, n.o) }
+
+func (n *narrowing) give(items []*item) { n.o.back = append(n.o.back, items...) }
+
+func (n *narrowing) split() bool {
+	fault("splitting")
+	n.strange--
+	return n.strange != 0 || n.acquainted(n.c, n.o)
+}
+
+func (n *narrowing) latest() uint64 { return n.last.answered }
+
+func (n *narrowing) prove(it *item, after uint64) bool {
+	proven, failed := n.Lane.prove(n.c, after)
+	if !proven && failed == nil {
+		proven, failed = n.acquaint(n.c, n.o)
+	}
+	if proven {
+		return true
+	}
+	if failed == nil { // nobody else is here to be asked
+		n.leaveAlone(n.c, it, n.err, n.o)
+		return false
+	}
+	it.State.doubted = 0 // it stops, or cannot be told now
+	n.o.back = append(n.o.back, it)
+	if e := failure(failed); e != nil && n.o.hold == nil {
+		n.o.hold = n.holdFor(e)
+	}
+	return false
 }
 
 // loneTries is how often somebody is refused, while nobody of the account has

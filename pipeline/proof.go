@@ -99,6 +99,20 @@ func (p *proof) standing() (latest uint64, refusals int, lost error) {
 	return p.latest, len(p.refusals), p.lost
 }
 
+// burst is how many calls may be refused in a row, of all that are in flight,
+// before somebody who is known to work is asked for. A token of the wrong
+// account refuses every call. Where bad openids make every second call fail,
+// which is as many as there can be of calls that fit, one run of so many in
+// sixty is chance, and costs one call.
+const burst = 6
+
+// suspicious reports whether so many calls were refused that the account may not
+// work any more, and which was the latest that was answered.
+func (p *proof) suspicious() (latest uint64, many bool) {
+	latest, refusals, _ := p.standing()
+	return latest, refusals >= burst
+}
+
 // failed notes that a call failed in a way that names nobody.
 func (p *proof) failed() {
 	p.mu.Lock()

@@ -7,18 +7,11 @@ import (
 	"github.com/wxenrich/wxenrich/wechat"
 )
 
-// burst is how many calls may be refused in a row, of all that are in flight,
-// before somebody who is known to work is asked for. A token of the wrong
-// account refuses every call. Where bad openids make every second call fail,
-// which is as many as there can be of calls that fit, one run of so many in
-// sixty is chance, and costs one call.
-const burst = 6
-
 // heard reports whether the account still works, as far as anybody can tell.
 // If it does not, o has the hold.
 func (l *Lane) heard(c contexts, o *outcome) bool {
-	latest, refusals, _ := l.proof.standing()
-	if refusals < burst {
+	latest, many := l.proof.suspicious()
+	if !many {
 		return true
 	}
 	proven, err := l.prove(c, latest)

@@ -84,7 +84,7 @@ func (l *loop) fit() int { return l.share.Size(l.size) }
 // closes reports whether the open batch is to be looked up now.
 func (l *loop) closes(now, since time.Time) bool {
 	stuck := l.handsFull() && l.calls == 0 && l.settles == 0 // nothing but this batch can free a hand
-	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() || l.ended && l.tap == nil {
+	if l.batch.Len() >= l.fit() || stuck || l.limit.reached() || l.complete() {
 		return true
 	}
 	return !now.Before(l.closesAt(now, since))
@@ -97,7 +97,7 @@ func (l *loop) closes(now, since time.Time) bool {
 // for people whose answers are known.
 func (l *loop) closesAt(now, since time.Time) time.Time {
 	if l.rate.Gap() > 0 { // who bounds a job would rather see it move than save calls
-		return since.Add(l.cfg.WindowMax)
+		return l.rate.Closes(since, l.cfg.WindowMax)
 	}
 	if l.backlog || l.task != nil {
 		quiet, long := l.taken.Add(l.cfg.WindowMax), since.Add(backlogPatience)

@@ -95,6 +95,12 @@ func (l *loop) leavesOut(d *delivery) bool {
 	return true
 }
 
+// complete reports whether all of the range has come as far as the batch: nothing
+// fills it any more but what comes back.
+func (l *loop) complete() bool {
+	return l.ended && !l.looking && len(l.suspects)+len(l.unmarked)+len(l.inside)+len(l.heirs) == 0
+}
+
 // checkRange asks the durable, beside the loop, whether all of the range is
 // answered, when there is nothing else to do.
 func (l *loop) checkRange(now time.Time) {

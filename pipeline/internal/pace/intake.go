@@ -50,3 +50,14 @@ func (i *Intake) Gap() time.Duration {
 	}
 	return i.every
 }
+
+// lastMoment is how long a batch waits, at most, for an event that is due when it
+// would close.
+const lastMoment = 50 * time.Millisecond
+
+// Closes is when a batch closes that waits so long for events after its first. One
+// that is due just then is taken along, whether it waits in the client or the
+// server: how many share a call is not left to chance.
+func (i *Intake) Closes(first time.Time, window time.Duration) time.Time {
+	return first.Add(window + min(lastMoment, i.Gap()/2))
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/events"
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 	"github.com/wxenrich/wxenrich/pipeline/scan"
 )
@@ -27,7 +28,9 @@ type Price struct {
 	New      int64   // of LookUps, those for events that nobody has answered yet
 	Share    float64 // of the account's people who were refused, which is taken for that of New
 	Expected int64   // API calls, if those are refused again, and so many of New
-	Asked    int64   // openids in these calls, each as often as it is asked for
+	Least    int64   // the same at least, as chance has it: who shares a call with whom, and how many of New are refused
+	Most     int64   // and at most
+	Asked    int64   // openids in the expected calls, each as often as it is asked for
 
 	BatchSize int // openids in a call
 }
@@ -48,17 +51,26 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 		return p, err
 	}
 	p.Share = past.share
-	people := make(map[uint64]bool) // whether they are refused
-	held := cfg.BatchSize           // whoever waits for a call is not asked for again either
+	people := make(map[uint64]refusals) // who is refused
+	held := cfg.BatchSize               // whoever waits for a call is not asked for again either
 	if memory > 0 {
 		held *= cfg.Concurrency // nor who is being looked up, if the answer is kept
 	}
-	answers, refusals := newForgetful(int(memory/typicalAnswer)+held), newForgetful(2*refusedMax)
-	best, likely := NewRehearsal(cfg, j.Spec.Rate), NewRehearsal(cfg, j.Spec.Rate)
-	owed := 0.0 // of the new ones, how many are refused by now
+	answered, refused := newForgetful(int(memory/typicalAnswer)+held), newForgetful(2*refusedMax)
+	best := NewRehearsal(cfg, j.Spec.Rate)
+	guesses := newGuesses(past, cfg, j.Spec.Rate)
+	end := (*Rehearsal).endUnseen
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		p.Messages++
+		switch {
+		case meta.Sequence.Stream == j.Range.To:
+			end = (*Rehearsal).End
+		case meta.NumPending > 0:
+			end = (*Rehearsal).endBehind
+		default:
+			end = (*Rehearsal).endUnseen
+		}
 		e, err := dec.Decode(events.Message{
 			Source: events.Source{Stream: meta.Stream, Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject()},
 			Header: m.Headers(), Data: m.Data(),
@@ -68,7 +80,7 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 			return true
 		}
 		best.Event()
-		likely.Event()
+		guesses.event()
 		switch {
 		case err != nil || strings.EqualFold(e.Type, "unsubscribe"):
 			p.Free++
@@ -78,39 +90,31 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 			e.Lang = cfg.Lang
 		}
 		who := maphash.Comparable(seed, key{e.OpenID, e.Lang})
-		refused, met := people[who]
+		fate, met := people[who]
 		if !met {
-			refused = past.refused.has(e.OpenID)
-			fresh := !past.answered(&e)
-			if fresh {
-				owed += past.share
-			}
-			switch {
-			case refused:
+			known, fresh := past.refused.has(e.OpenID), !past.answered(&e)
+			if known {
 				p.Refused++
-				owed = max(0, owed-1)
-			case fresh:
+			} else if fresh {
 				p.New++
-				if refused = owed >= 1; refused {
-					owed--
-				}
 			}
-			people[who] = refused
+			fate = guesses.meet(known, fresh)
+			people[who] = fate
 		}
-		known := answers
-		if refused {
-			known = refusals
+		kept := answered
+		if fate.likely() {
+			kept = refused
 		}
-		if !known.knows(who) {
+		if !kept.knows(who) {
 			p.LookUps++
 			best.LookUp(false)
-			likely.LookUp(refused)
+			guesses.lookUp(fate)
 		}
 		return true
 	})
 	p.OpenIDs = int64(len(people))
-	p.Calls, _ = best.End()
-	p.Expected, p.Asked = likely.End()
+	p.Calls, _ = end(best)
+	guesses.end(&p, end)
 	return p, err
 }
 
@@ -161,14 +165,23 @@ func (p Price) Takes(cfg Config, rate float64) time.Duration {
 	return max(settle, time.Duration(p.Expected)*typicalCall/time.Duration(max(1, cfg.Concurrency-1)))
 }
 
-// Days is on how many days the work spends quota, at most a share of each; q is
-// what is known of the quota. 0: nobody has said what a day has.
+// Days is on how many days the work spends quota: what is left of today's share,
+// and of that of as many more as it takes; q is what is known of the quota. 0:
+// nobody has said what a day has.
 func (p Price) Days(cfg Config, q Quota) int64 {
-	share := int64(float64(q.Limit) * cfg.BulkShare)
-	if share <= 0 {
+	share, left := p.share(cfg, q)
+	cost := p.Cost(q)
+	if share <= 0 || cost == 0 {
 		return 0
 	}
-	return (p.Cost(q) + share - 1) / share
+	if cost <= left {
+		return 1
+	}
+	days := (cost - left + share - 1) / share
+	if !p.Waits(cfg, q) {
+		days++
+	}
+	return days
 }
 
 // Waits reports whether the work stands until midnight: other bulk work has spent
@@ -178,7 +191,23 @@ func (p Price) Waits(cfg Config, q Quota) bool {
 	if q.Unit == "call" {
 		call = 1
 	}
-	return p.Expected > 0 && p.Days(cfg, q) > 0 && q.Bulk > 0 && float64(q.Bulk+call) > float64(q.Limit)*cfg.BulkShare
+	share, left := p.share(cfg, q)
+	return p.Expected > 0 && share > 0 && q.Bulk > 0 && left < call
+}
+
+// GoesOn is when the work goes on that today's share of the quota does not suffice
+// for; zero if it does, as far as anybody knows.
+func (p Price) GoesOn(cfg Config, q Quota, now time.Time) time.Time {
+	if share, left := p.share(cfg, q); share <= 0 || p.Cost(q) <= left && !p.Waits(cfg, q) {
+		return time.Time{}
+	}
+	return quota.Midnight(now)
+}
+
+// share is what bulk work may spend of a day's quota, and what is left of today's.
+func (p Price) share(cfg Config, q Quota) (share, left int64) {
+	share = int64(float64(q.Limit) * cfg.BulkShare)
+	return share, max(0, share-q.Bulk)
 }
 
 // Cost is what the work takes from the quota, in its unit.

@@ -18,6 +18,7 @@ import (
 type past struct {
 	refused  people  // of whom there is a dead letter since WeChat has refused them
 	share    float64 // of those who were answered, how many were refused
+	answers  float64 // of which that is known
 	stream   string  // the input
 	subjects []string
 	floor    uint64   // of the input: up to it all events on these subjects are answered
@@ -73,7 +74,8 @@ func readPast(ctx context.Context, js jetstream.JetStream, board *Board, cfg Con
 		return p, err
 	}
 	records, err := countAnswers(ctx, js, cfg)
-	p.share = float64(letters.Read) / float64(letters.Read+records)
+	p.answers = float64(letters.Read + records)
+	p.share = float64(letters.Read) / p.answers
 	return p, err
 }
 

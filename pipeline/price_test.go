@@ -73,7 +73,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
-				const n = 6_000
+				const n = 6_000 / min(scale, 3)
 				kv := w.bucket()
 				person := func(i int) []byte {
 					if i%every == every/2 {
@@ -110,7 +110,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				if every != 50 {
 					return
 				}
-				const more = 3_000 // of which nobody knows anything but the share
+				const more = 3_000 / min(scale, 3) // of which nobody knows anything but the share
 				for i := range more {
 					body := w.openid(n + i)
 					if i%every == 7 {
@@ -136,7 +136,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				w.becomes(viewer, "replay-2", job.Done)
 				took = w.asked() - calls
 				t.Logf("%+v, took %d", price, took)
-				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 || price.New != more || price.Refused != 0 {
+				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 || price.New != more || price.Refused != 0 || int64(took) < price.Least || int64(took) > price.Most {
 					t.Errorf("priced at %d calls, took %d: %+v", price.Expected, took, price)
 				}
 			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
@@ -185,4 +185,34 @@ func TestPriceOfFew(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestShareOfAPrice: what is left of today's share counts, and what it does not
+// suffice for goes on after midnight in Beijing.
+func TestShareOfAPrice(t *testing.T) {
+	t.Parallel()
+	cfg := pipeline.DefaultConfig(appid)
+	cfg.BulkShare = 0.3
+	now := time.Date(2026, 11, 27, 4, 0, 0, 0, time.UTC)
+	midnight := time.Date(2026, 11, 27, 16, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		calls, limit, bulk int64
+		days               int64
+		waits              bool
+		goesOn             time.Time
+	}{
+		"nobody has said what a day has": {100, 0, 0, 0, false, time.Time{}},
+		"nothing to ask":                 {0, 1000, 300, 0, false, time.Time{}},
+		"enough":                         {300, 1000, 0, 1, false, time.Time{}},
+		"just enough is left":            {200, 1000, 100, 1, false, time.Time{}},
+		"too little is left":             {201, 1000, 100, 2, false, midnight},
+		"nothing is left":                {200, 1000, 300, 1, true, midnight},
+		"for days":                       {1000, 1000, 299, 5, false, midnight},
+	} {
+		p := pipeline.Price{Calls: c.calls, Expected: c.calls, BatchSize: 100}
+		q := pipeline.Quota{Limit: c.limit, Bulk: c.bulk, Unit: "call"}
+		if days, waits, goesOn := p.Days(cfg, q), p.Waits(cfg, q), p.GoesOn(cfg, q, now); days != c.days || waits != c.waits || !goesOn.Equal(c.goesOn) {
+			t.Errorf("%s: %d days, waits %v, goes on at %v", name, days, waits, goesOn)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
-	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/job"
@@ -47,8 +45,9 @@ on where it was; so does a replica after a crash, with no page lost and nobody
 answered twice. Exit code 3 when there is nobody to make an event of.
 
 --dry-run has WeChat say how many follow, by one call. It does not wait for an
-account on hold: unless only the day's calls are spent, the price is then that of
-the latest count there was, or exit code 1 where there was none.`,
+account on hold, unless only the day's calls are spent. Where WeChat cannot be
+asked now, or does not say, the price is that of the latest count there was, and
+says so; exit code 1 where there was none.`,
 		Example: `  wxenrich backfill --missing --detach
   wxenrich backfill --appid wx0123456789abcdef --rate 50 --new --detach`,
 	}
@@ -100,7 +99,7 @@ func (f *backfillFlags) run(ctx context.Context, a *app) error {
 			return err
 		}
 		if held := o.held(account.AppID); f.dryRun && held != nil && held.Reason != pipeline.HoldDailyQuota {
-			return o.priceWhileHeld(a, &j, held, f.follow.json)
+			return o.priceByCount(a, &j, failed("the account is on hold: %s", holdUntilText(held)).hint("%s", held.Hint), f.follow.json)
 		}
 		return o.begin(ctx, a, j, f.anew || f.dryRun, f.follow)
 	})
@@ -150,77 +149,4 @@ func (o *office) takes(ctx context.Context, name, subject string) error {
 		return failed("%s is stored in %s, not in %s", subject, in, name)
 	}
 	return missingStream(err, "stream "+name+" does not listen to "+subject, name, []string{subject})
-}
-
-// priceWhileHeld says what a backfill would take of an account that answers
-// nobody now, by what was counted last.
-func (o *office) priceWhileHeld(a *app, j *job.Job, held *pipeline.Hold, asJSON bool) error {
-	for _, old := range slices.Backward(o.board.Jobs(j.AppID)) {
-		if old.Crawl != nil && old.Crawl.Followers > 0 {
-			j.Crawl, j.Started = &job.Crawl{Followers: old.Crawl.Followers}, old.Started
-			return o.printBackfillPrice(a, j, asJSON)
-		}
-	}
-	return failed("%s is on hold, so nobody asks how many follow, and no earlier backfill has: %s", j.AppID, holdUntilText(held)).hint("%s", held.Hint)
-}
-
-// printBackfillPrice says what a backfill would take.
-func (o *office) printBackfillPrice(a *app, j *job.Job, asJSON bool) error {
-	account := o.cfg.Anyone(j.AppID)
-	lane, err := laneConfig(o.cfg, account)
-	if err != nil {
-		return err
-	}
-	n := j.Crawl.Followers
-	most := n
-	if earlier, err := o.board.Job(j.Spec.SinceCrawl); err == nil && earlier.Crawl != nil {
-		most += earlier.Crawl.Listed // who has left is asked for too, and everybody may have
-	}
-	p := pipeline.Price{Messages: most, OpenIDs: most, LookUps: most, BatchSize: lane.BatchSize}
-	calls := pipeline.NewRehearsal(lane, j.Spec.Rate)
-	for range most {
-		calls.Event()
-		calls.LookUp(false) // WeChat has named them itself
-	}
-	p.Calls, p.Asked = calls.End()
-	p.Expected = p.Calls
-	pages := (n+9_999)/10_000 + 1
-	q, known := o.board.Quota(lane, time.Now())
-	if !known {
-		q = pipeline.Quota{Unit: "unknown"}
-	}
-	takes := p.Takes(lane, j.Spec.Rate)
-	held := o.held(j.AppID)
-	if asJSON {
-		return a.printJSON(struct {
-			AppID     string         `json:"appid"`
-			Followers int64          `json:"followers"`
-			Counted   time.Time      `json:"counted"`
-			Pages     int64          `json:"pages"`
-			Calls     int64          `json:"calls"`
-			Cost      int64          `json:"quota_cost"`
-			Unit      string         `json:"quota_unit"`
-			Limit     int64          `json:"quota_limit,omitempty"`
-			Days      int64          `json:"days,omitempty"`
-			Seconds   float64        `json:"seconds"`
-			Waits     bool           `json:"waits_for_midnight,omitempty"`
-			Hold      *pipeline.Hold `json:"hold,omitempty"`
-		}{j.AppID, n, j.Started, pages, p.Calls, p.Cost(q), q.Unit, q.Limit, p.Days(lane, q), takes.Seconds(), p.Waits(lane, q), held})
-	}
-	counted := ""
-	if since := time.Since(j.Started); since > time.Minute {
-		counted = ", " + age(new(since.Seconds())) + " ago"
-	}
-	atMost := ""
-	if j.Spec.Missing || j.Spec.SinceCrawl != "" {
-		atMost = " at most"
-	}
-	return term.Of(a.out, a.getenv).Pairs([][2]string{
-		{"followers", grouped(uint64(n)) + ", by WeChat's count" + counted},
-		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
-		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
-		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes, p.Days(lane, q), p.Waits(lane, q))},
-		{"on hold", holdUntilText(held)},
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/pipeline/audit"
+	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
 func TestBackfill(t *testing.T) {
@@ -20,7 +21,7 @@ func TestBackfill(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t, "", "hold", "--why", "rotation").want(t, 0, "", "")
-	w.run(t, "", "backfill", "--dry-run").want(t, exitFailed, "", "is on hold, so nobody asks how many follow, and no earlier backfill has: manual: rotation")
+	w.run(t, "", "backfill", "--dry-run").want(t, exitFailed, "", "nobody can ask how many follow "+testAppID+", and no earlier backfill has: the account is on hold: manual: rotation")
 	w.run(t, "", "resume").want(t, 0, "", "")
 	service := w.background(t, "run")
 	service.out.waitFor("lane is running")
@@ -79,6 +80,11 @@ func TestBackfill(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t, "", "audit").want(t, exitBroken, "", "")
+	// Nobody can ask how many follow: the price is by the last count, and says why.
+	refuse := w.sim.Inject(wechattest.Fault{Match: wechattest.Match{Endpoint: "user/get"}, Do: wechattest.Action{Code: 45009}})
+	w.run(t, "", "backfill", "--dry-run").want(t, 0, "estimate   by that count, which may have changed since: ", "")
+	w.run(t, "", "backfill", "--dry-run", "--json").want(t, 0, "errcode 45009", "")
+	refuse()
 	w.environ = append(w.environ, "WXENRICH_INPUT_SUBJECT=elsewhere")
 	w.run(t, "", "backfill").want(t, exitUsage, "", "has no {appid}")
 	w.environ = w.environ[:len(w.environ)-1]

@@ -88,12 +88,11 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 				}
 				return err
 			}
-			found, err := f.look(ctx, m, account)
+			found, err := f.look(ctx, o, m, account)
 			if err != nil {
 				return err
 			}
 			if f.dryRun {
-				found.Hold = o.held(account.AppID)
 				if err := found.print(a, f.follow.json); err != nil {
 					return err
 				}
@@ -133,30 +132,32 @@ func (f *deadRedriveFlags) unfinished(o *office, account *config.Account, asked 
 
 // redriveFound is what there is to redrive.
 type redriveFound struct {
-	AppID   string       `json:"appid"`
-	Letters uint64       `json:"letters"`
-	Left    uint64       `json:"left"`            // cut, or redriven too often
-	Again   uint64       `json:"again"`           // to be tried again
-	Dying   uint64       `json:"dying,omitempty"` // of these, those that would die again without a call
-	OpenIDs int          `json:"openids"`
-	Calls   int64        `json:"calls"`                  // if nobody is refused
-	Worst   int64        `json:"calls_if_refused_again"` // if those are who were
-	Groups  []dead.Group `json:"groups"`
+	AppID    string       `json:"appid"`
+	Letters  uint64       `json:"letters"`
+	Left     uint64       `json:"left"`            // cut, or redriven too often
+	Again    uint64       `json:"again"`           // to be tried again
+	Dying    uint64       `json:"dying,omitempty"` // of these, those that would die again without a call
+	OpenIDs  int          `json:"openids"`
+	Calls    int64        `json:"calls"`                  // if nobody is refused
+	Worst    int64        `json:"calls_if_refused_again"` // if those are who were, about
+	Least    int64        `json:"calls_if_refused_again_least"`
+	Most     int64        `json:"calls_if_refused_again_most"`
+	Groups   []dead.Group `json:"groups"`
+	billJSON              // if those are refused again
 
-	Hold *pipeline.Hold `json:"hold,omitempty"` // it waits for the end of this
-
+	bill        *bill
 	first, last *dead.Letter
 	again       []dead.Letter // without their bodies
 }
 
 // look reads the letters as a redrive would, and asks nobody.
-func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.Account) (*redriveFound, error) {
+func (f *deadRedriveFlags) look(ctx context.Context, o *office, m *morgue, account *config.Account) (*redriveFound, error) {
 	out := &redriveFound{AppID: account.AppID}
 	lane, err := laneConfig(m.cfg, account)
 	if err != nil {
 		return nil, err
 	}
-	best, worst := pipeline.NewRehearsal(lane, f.rate), pipeline.NewRehearsal(lane, f.rate)
+	best, worst := pipeline.NewRehearsal(lane, f.rate), pipeline.NewRehearsals(lane, f.rate)
 	groups, people := dead.Groups{}, map[string]struct{}{}
 	decoder := m.decoder(account.AppID)
 	_, err = m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
@@ -198,7 +199,11 @@ func (f *deadRedriveFlags) look(ctx context.Context, m *morgue, account *config.
 	}
 	out.OpenIDs, out.Groups = len(people), groups.List()
 	out.Calls, _ = best.End()
-	out.Worst, _ = worst.End()
+	p := pipeline.Price{Messages: int64(out.Again), BatchSize: lane.BatchSize, Calls: out.Calls}
+	p.Expected, p.Asked, p.Least, p.Most = worst.End()
+	out.Worst, out.Least, out.Most = p.Expected, p.Least, p.Most
+	out.bill = o.bill(lane, p, f.rate)
+	out.billJSON = out.bill.json()
 	return out, nil
 }
 
@@ -213,22 +218,21 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 			return err
 		}
 	}
-	return screen.Pairs([][2]string{
+	return screen.Pairs(append([][2]string{
 		{"would redrive", grouped(r.Again) + " dead letters"},
 		{"left as they are", orNothing(int64(r.Left))},
 		{"die again at once", orNothing(int64(r.Dying))},
 		{"openids", orNothing(int64(r.OpenIDs))},
-		{"API calls", callsAgainText(r.Calls, r.Worst)},
-		{"on hold", holdUntilText(r.Hold)},
-	})
+		{"API calls", callsAgainText(&r.bill.price)},
+	}, r.bill.rows()...))
 }
 
 // callsAgainText is how many calls a redrive takes if nobody is refused any more,
 // and if those are who were.
-func callsAgainText(n, worst int64) string {
-	text := callsText(n, n, 0)
-	if worst != n {
-		text += "; about " + grouped(uint64(worst)) + " if all who were refused are again"
+func callsAgainText(p *pipeline.Price) string {
+	text := callsText(&pipeline.Price{Calls: p.Calls, Expected: p.Calls}, 0)
+	if p.Expected != p.Calls {
+		text += "; " + aboutText(p) + ", if all who were refused are again"
 	}
 	return text
 }

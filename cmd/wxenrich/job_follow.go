@@ -141,13 +141,13 @@ func (o *office) interrupted(ctx context.Context, j *job.Job) error {
 // ended says what came of a job.
 func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 	if j.Spec.DryRun && j.State == job.Done && j.Crawl != nil {
-		if err := o.printBackfillPrice(a, j, f.json); err != nil || j.Crawl.Followers > 0 {
+		if err := o.printBackfillPrice(a, j, count{j.Crawl.Followers, j.Started, ""}, f.json); err != nil || j.Crawl.Followers > 0 {
 			return err
 		}
 		return nothing("nobody follows %s", j.AppID)
 	}
 	if j.Spec.DryRun && j.State == job.Failed {
-		return failed("%s has failed: %s", j.ID, j.Note)
+		return o.priceByCount(a, j, failed("%s has failed: %s", j.ID, j.Note), f.json)
 	}
 	if f.silent {
 		fmt.Fprintf(a.err, "%s is %s: %s\n", j.ID, j.State, resultText(j))

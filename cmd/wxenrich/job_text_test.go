@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 )
 
@@ -62,18 +63,23 @@ func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
 
 func TestPriceIsABound(t *testing.T) {
 	t.Parallel()
+	same, more := pipeline.Price{Calls: 7, Expected: 7, Least: 7, Most: 7}, pipeline.Price{Calls: 7, Expected: 61, Least: 61, Most: 61}
 	for age, want := range map[time.Duration]string{0: "7, if", time.Hour: "at most 7, if"} {
-		if got := callsText(7, 7, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
+		if got := callsText(&same, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
 			t.Errorf("--max-age %s: %s", age, got)
 		}
 	}
-	if got := callsText(7, 61, 0); got != "about 61, if none fails; 7 if no openid is refused" {
+	if got := callsText(&more, 0); got != "about 61, if none fails; 7 if no openid is refused" {
 		t.Error(got)
 	}
-	if got := callsText(7, 61, time.Hour); !strings.HasPrefix(got, "at most about 61") {
+	if got := callsText(&more, time.Hour); !strings.HasPrefix(got, "at most about 61") {
 		t.Error(got)
 	}
-	if got := callsAgainText(7, 61); !strings.Contains(got, "no openid is refused; about 61 if all who were refused are again") {
+	more.Least, more.Most = 40, 80
+	if got := callsText(&more, 0); got != "about 61, 40 to 80 as chance has it, if none fails; 7 if no openid is refused" {
+		t.Error(got)
+	}
+	if got := callsAgainText(&more); !strings.Contains(got, "no openid is refused; about 61, 40 to 80 as chance has it, if all who were refused are again") {
 		t.Error(got)
 	}
 }
@@ -82,15 +88,16 @@ func TestPriceIsABound(t *testing.T) {
 func TestTakesText(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]struct {
-		takes time.Duration
-		days  int64
-		waits bool
+		takes  time.Duration
+		days   int64
+		waits  bool
+		goesOn time.Duration
 	}{
-		"about 5s, if live traffic leaves room": {5 * time.Second, 1, false},
-		"about 5s, if live traffic leaves room; it waits for midnight in Beijing, for bulk work has spent its share of today's quota": {5 * time.Second, 1, true},
-		"3 days, for its share of the quota, if live traffic leaves room":                                                             {time.Hour, 3, false},
+		"about 5s, if live traffic leaves room": {5 * time.Second, 1, false, 0},
+		"about 5s, if live traffic leaves room; it waits for midnight in Beijing, in 3h20m, for bulk work has spent its share of today's quota":                {5 * time.Second, 1, true, 200 * time.Minute},
+		"3 days, for its share of the quota, if live traffic leaves room; it spends what is left of today's share, and goes on at midnight in Beijing, in 59s": {time.Hour, 3, false, 59 * time.Second},
 	} {
-		if got := takesText(c.takes, c.days, c.waits); got != want {
+		if got := takesText(c.takes, c.days, c.waits, c.goesOn); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

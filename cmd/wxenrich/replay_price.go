@@ -27,14 +27,9 @@ type priceJSON struct {
 	New      int64   `json:"never_answered"`
 	Share    float64 `json:"refused_share"`  // of the account's people, and so of those never answered
 	Expected int64   `json:"expected_calls"` // if they are refused again
-	Cost     int64   `json:"quota_cost"`     // of these
-	Unit     string  `json:"quota_unit"`
-	Limit    int64   `json:"quota_limit,omitempty"` // of today, if anybody has said it
-	Days     int64   `json:"days,omitempty"`
-	Seconds  float64 `json:"seconds"`
-	Waits    bool    `json:"waits_for_midnight,omitempty"` // bulk work has spent its share of today
-
-	Hold *pipeline.Hold `json:"hold,omitempty"` // it waits for the end of this
+	Least    int64   `json:"expected_calls_least"`
+	Most     int64   `json:"expected_calls_most"`
+	billJSON
 }
 
 // price says what a replay would take.
@@ -51,17 +46,12 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 	if err != nil {
 		return err
 	}
-	q, known := o.board.Quota(lane, time.Now())
-	if !known {
-		q = pipeline.Quota{Unit: "unknown"}
-	}
-	takes := p.Takes(lane, j.Spec.Rate)
+	b := o.bill(lane, p, j.Spec.Rate)
 	if f.follow.json {
 		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
-			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(lane, q), Seconds: takes.Seconds(), Waits: p.Waits(lane, q),
-			Hold: o.held(account.AppID),
+			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Least: p.Least, Most: p.Most, billJSON: b.json(),
 		}); err != nil {
 			return err
 		}
@@ -75,12 +65,9 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"openids", orNothing(p.OpenIDs)},
 		{"refused before", refusedText(p)},
 		{"never answered", newText(p)},
-		{"API calls", callsText(p.Calls, p.Expected, j.Spec.MaxAge)},
-		{"quota", quotaText(lane, p, q)},
-		{"time", takesText(takes, p.Days(lane, q), p.Waits(lane, q))},
-		{"on hold", holdUntilText(o.held(account.AppID))},
+		{"API calls", callsText(&p, j.Spec.MaxAge)},
 	}
-	if err := term.Of(a.out, a.getenv).Pairs(pairs); err != nil {
+	if err := term.Of(a.out, a.getenv).Pairs(append(pairs, b.rows()...)); err != nil {
 		return err
 	}
 	return anythingOf(p)
@@ -123,13 +110,14 @@ func newText(p pipeline.Price) string {
 // callsText is how many calls something takes if nobody is refused, and if those
 // are who are expected to be; at most so many, if answers that the service has
 // looked up so short a time ago serve too: the price knows of none of these.
-func callsText(n, expected int64, maxAge time.Duration) string {
-	if n == 0 {
+func callsText(p *pipeline.Price, maxAge time.Duration) string {
+	if p.Calls == 0 {
 		return "none"
 	}
-	text := grouped(uint64(n)) + ", if none fails and no openid is refused"
-	if expected != n {
-		text = "about " + grouped(uint64(expected)) + ", if none fails; " + grouped(uint64(n)) + " if no openid is refused"
+	best := grouped(uint64(p.Calls))
+	text := best + ", if none fails and no openid is refused"
+	if p.Expected != p.Calls {
+		text = aboutText(p) + ", if none fails; " + best + " if no openid is refused"
 	}
 	if maxAge > 0 {
 		return "at most " + text
@@ -137,45 +125,12 @@ func callsText(n, expected int64, maxAge time.Duration) string {
 	return text
 }
 
-// takesText is how long it takes, about: days, if only its share of the quota
-// says so; from midnight on, if nothing of that is left today.
-func takesText(d time.Duration, days int64, waits bool) string {
-	const room = ", if live traffic leaves room"
-	if waits {
-		return takesText(d, days, false) + "; it waits for midnight in Beijing, for bulk work has spent its share of today's quota"
+// aboutText is how many calls are likely, and between which numbers chance lets it
+// end.
+func aboutText(p *pipeline.Price) string {
+	about := "about " + grouped(uint64(p.Expected))
+	if p.Least != p.Most {
+		about += ", " + grouped(uint64(p.Least)) + " to " + grouped(uint64(p.Most)) + " as chance has it"
 	}
-	if days > 1 {
-		return fmt.Sprintf("%d days, for its share of the quota%s", days, room)
-	}
-	if d < time.Second {
-		return "less than a second" + room
-	}
-	return "about " + age(new(d.Seconds())) + room
-}
-
-// quotaText says what a price is in terms of the day's quota; empty if it costs
-// nothing.
-func quotaText(lane pipeline.Config, p pipeline.Price, q pipeline.Quota) string {
-	if p.Calls == 0 {
-		return ""
-	}
-	if q.Limit == 0 {
-		return "nobody has said yet what a day has; bulk work may spend " + config.Share(lane.BulkShare).String() + " of it"
-	}
-	unit := q.Unit
-	if unit == "unknown" {
-		unit = "openid, as long as it is not known whether WeChat counts calls"
-	}
-	part := fmt.Sprintf("%.1f%%", 100*float64(p.Cost(q))/float64(q.Limit))
-	if part == "0.0%" {
-		part = "less than 0.1%"
-	}
-	text := fmt.Sprintf("%s of a day's %s, counted by the %s", part, grouped(uint64(q.Limit)), unit)
-	switch days := p.Days(lane, q); {
-	case days > 1:
-		return text + fmt.Sprintf("; %d days, at %s of each", days, config.Share(lane.BulkShare))
-	case days == 0:
-		return text + "; quota.bulk_share, " + config.Share(lane.BulkShare).String() + ", leaves nothing of it: it would never begin"
-	}
-	return text
+	return about
 }

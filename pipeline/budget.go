@@ -143,11 +143,11 @@ func (b *budget) doubtful(now time.Time, waits bool) bool {
 	return waits && b.ledger.Blind() || b.ledger.Exhausted(now) && b.ledger.Guessed(now)
 }
 
-// allowBulk reports whether bulk work may make a call with so many openids.
-func (b *budget) allowBulk(now time.Time, n int) bool {
+// allowBulk reports whether bulk work may make so many calls of so many openids.
+func (b *budget) allowBulk(now time.Time, calls, openids int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ledger.AllowBulk(now, n, b.ledger.LiveRate(now))
+	return b.ledger.AllowBulk(now, calls, openids, b.ledger.LiveRate(now))
 }
 
 // early is the pace of early calls that the quota keeps up until midnight.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -60,6 +61,10 @@ func (l *loop) look(now time.Time, items []*item) {
 		l.timings.lookedUp(items[0].Since, now)
 	}
 	c := contexts{stop: l.period.ctx, abort: l.c.abort, last: l.stopping()}
+	if l.task != nil {
+		l.task.opening.Add(1)
+		c.begun = sync.OnceFunc(func() { l.task.opening.Add(-1) })
+	}
 	go func() { l.done <- l.work(c, items) }()
 }
 

@@ -66,6 +66,9 @@ type verdict struct {
 // goroutine and owns the items until the loop has its outcome.
 func (l *Lane) work(c contexts, items []*item) (o outcome) {
 	defer l.dying(func() []*delivery { return waiters(items) })
+	if c.begun != nil {
+		defer c.begun()
+	}
 	poison(items)
 	c, span := l.tracing.lookUp(c, items)
 	defer func(began time.Time) {

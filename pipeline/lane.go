@@ -179,6 +179,7 @@ type contexts struct {
 	abort context.Context // end what is in flight
 	last  bool            // although it stops, a call may begin if it need not wait
 	probe bool            // a limit of our own of the quota keeps nobody from asking
+	begun func()          // to be called when a call is in the budget, or is not to be made; nil if nobody asks
 }
 
 // ErrGrace is the cause of the abort of calls that outlast Config.Grace.

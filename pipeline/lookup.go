@@ -163,6 +163,9 @@ func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.T
 			l.throttle.leave()
 		}
 	}
+	if c.begun != nil {
+		c.begun()
+	}
 	if !ok {
 		return errStopped
 	}

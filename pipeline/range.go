@@ -54,7 +54,7 @@ func (l *loop) mayBegin(now time.Time) bool {
 	if l.task == nil {
 		return true
 	}
-	allowed := l.budget.allowBulk(now, l.fit())
+	allowed := l.budget.allowBulk(now, 1+int(l.task.opening.Load()), l.fit())
 	l.task.starved.Store(!allowed)
 	return allowed && l.room.spare()
 }

@@ -26,6 +26,7 @@ type task struct {
 	shared   bool                     // others' events may lie in the range: they count for nothing
 	rate     float64                  // events a second at most; 0: no limit
 
+	opening atomic.Int64                     // look-ups whose first call is not in the budget yet
 	morgue  atomic.Pointer[jetstream.Stream] // where the letters are; nil while nobody has asked
 	starved atomic.Bool                      // its share of the quota allows no call now
 	over    atomic.Bool                      // all of the range is answered

@@ -170,13 +170,13 @@ func (l *Ledger) LiveRate(now time.Time) float64 {
 	return float64(max(0, used-bulk)) / max(today, time.Hour).Seconds()
 }
 
-// AllowBulk reports whether replay or backfill may make a call with so many
-// openids, while live traffic spends a rate of the quota a second: bulk has its
+// AllowBulk reports whether replay or backfill may make so many calls of so many
+// openids each, while live traffic spends a rate of the quota a second: bulk has its
 // share of the day, and only of what live traffic leaves until midnight.
-func (l *Ledger) AllowBulk(now time.Time, openids int, live float64) bool {
+func (l *Ledger) AllowBulk(now time.Time, calls, openids int, live float64) bool {
 	l.roll(now)
 	u := l.Unit()
-	cost := u.cost(Spending{1, int64(openids)})
+	cost := u.cost(Spending{int64(calls), int64(calls * openids)})
 	bulk := u.cost(l.shared.Bulk.plus(l.own.Bulk).plus(l.bulk)) + cost
 	needed := live * Midnight(now).Sub(now).Seconds()
 	return float64(bulk) <= l.cfg.BulkShare*float64(l.Limit()) &&

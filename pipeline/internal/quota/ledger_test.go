@@ -257,7 +257,7 @@ func TestBulkHasItsShare(t *testing.T) {
 			for range tc.bulk {
 				call(l, noon, quota.Call{OpenIDs: 100, Bulk: true})
 			}
-			if got := l.AllowBulk(noon, 100, tc.live); got != tc.want {
+			if got := l.AllowBulk(noon, 1, 100, tc.live); got != tc.want {
 				t.Errorf("allowed %t", got)
 			}
 		})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,26 +88,22 @@ Every run also checks that each event has exactly one answer.
 	return c
 }
 
-// benchProgram is how the processes of a benchmark are started.
+// benchProgram is how the processes of a benchmark are started: without what
+// would lead them to somebody's NATS server, accounts or collector.
 func (a *app) benchProgram() (bench.Program, error) {
 	path, err := os.Executable()
-	return bench.Program{Path: path, Environ: a.environ}, err
+	elsewhere := func(variable string) bool {
+		return strings.HasPrefix(variable, "WXENRICH_") || strings.HasPrefix(variable, "NATS_") || strings.HasPrefix(variable, "OTEL_")
+	}
+	return bench.Program{Path: path, Environ: slices.DeleteFunc(slices.Clone(a.environ), elsewhere)}, err
 }
 
 func (a *app) bench(ctx context.Context, f benchFlags) error {
-	switch {
-	case f.runs < 1:
-		return usage("--runs %d: want 1 or more", f.runs)
-	case f.c.Load.Events < 2 || f.c.Load.Accounts < 1 || f.c.Service.Replicas < 1 || f.c.Service.Idle < 0:
-		return usage("want at least two events, an account and a replica")
-	case f.c.Load.Rate < 0 || f.length <= 0:
-		return usage("--rate and --for: want more than 0")
-	}
-	if _, err := parseLatency(f.c.API.Latency); err != nil {
-		return usage("--latency %w", err)
-	}
 	if f.c.Load.Rate > 0 {
 		f.c.Name, f.c.Load.Events = "open loop", int(f.c.Load.Rate*f.length.Seconds())
+	}
+	if err := f.check(); err != nil {
+		return err
 	}
 	program, err := a.benchProgram()
 	if err != nil {

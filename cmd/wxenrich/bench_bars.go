@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,12 @@ Exit code 1 means that a bar was missed.`,
 		Example: `  wxenrich bench bars
   wxenrich bench bars drain "bad openids" --runs 3`,
 	}
+	var names strings.Builder
+	for _, b := range bench.Bars() {
+		c.ValidArgs = append(c.ValidArgs, b.Case.Name)
+		fmt.Fprintf(&names, "\n  %s", b.Case.Name)
+	}
+	c.Long += "\n\nThe bars:" + names.String()
 	c.Flags().IntVar(&runs, "runs", 5, "runs of each")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -58,7 +65,7 @@ func (a *app) benchBars(ctx context.Context, names []string, runs int) (lines []
 	bars := bench.Bars()
 	for _, name := range names {
 		if !slices.ContainsFunc(bars, func(b bench.Bar) bool { return b.Case.Name == name }) {
-			return nil, usage("no bar %q", name)
+			return nil, usage("no bar %q: see \"wxenrich bench bars --help\"", name)
 		}
 	}
 	for _, b := range bars {

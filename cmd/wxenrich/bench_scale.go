@@ -24,8 +24,8 @@ func newBenchScaleCommand(a *app) *cobra.Command {
 		Short: "Measure how the service scales, and write tables and plots",
 		Long: `Scale varies one thing after the other (concurrency, batch, latency, accounts,
 busy, idle, replicas, record, backlog; all, or those that are named) and writes
-scaling.md, a plot for each and the numbers, scaling.json, into a folder. What
-was measured of other dimensions before stays.`,
+scaling.md, a plot for each and the numbers, scaling.json, into a folder, after
+each dimension. What was measured of others before stays.`,
 		Example: `  wxenrich bench scale --dir deploy/docs
   wxenrich bench scale --dir /tmp --runs 1 batch`,
 	}
@@ -49,19 +49,23 @@ was measured of other dimensions before stays.`,
 	return c
 }
 
+const scalingNumbers = "scaling.json"
+
 func (a *app) benchScale(ctx context.Context, dir, machine string, runs int, names []string) error {
 	program, err := a.benchProgram()
 	if err != nil {
 		return err
 	}
-	numbers := filepath.Join(dir, "scaling.json")
 	var s bench.Scaling
-	text, err := os.ReadFile(numbers)
+	text, err := os.ReadFile(filepath.Join(dir, scalingNumbers))
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return usage("--dir: %w", err)
 	}
 	s.Machine = machine
 	for _, d := range bench.Dimensions() {
@@ -73,11 +77,21 @@ func (a *app) benchScale(ctx context.Context, dir, machine string, runs int, nam
 			return err
 		}
 		s.Replace(d.Name, points)
+		if err := writeScaling(dir, &s); err != nil { // what comes after it may be interrupted
+			return err
+		}
 	}
-	if text, err = json.MarshalIndent(s, "", "\t"); err != nil {
+	return nil
+}
+
+// writeScaling writes what is measured until now: the numbers, and the pages that
+// are made from them.
+func writeScaling(dir string, s *bench.Scaling) error {
+	text, err := json.MarshalIndent(s, "", "\t")
+	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(numbers, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, scalingNumbers), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
 	for name, page := range s.Pages() {

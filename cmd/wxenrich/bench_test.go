@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/bench"
@@ -24,10 +25,9 @@ func TestBench(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			args := append([]string{"bench", "--runs", "1", "--control=false", "--latency", "1ms", "--json"}, tc.args...)
-			if tc.name != "backlog" {
-				args = append(args, "--relay=false")
-			}
-			r := wxenrich(t, []string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0"}, "", args...)
+			// Of somebody's own deployment nothing may be touched.
+			environ := []string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0", "NATS_URL=nats://127.0.0.1:1", "WXENRICH_BATCH_SIZE=1", "WXENRICH_ACCOUNTS_0_APPID=wx1234567890abcdef"}
+			r := wxenrich(t, environ, "", args...)
 			if r.code != 0 {
 				t.Fatalf("exit code %d\n%s", r.code, r.err)
 			}
@@ -39,11 +39,36 @@ func TestBench(t *testing.T) {
 			if f.PerSecond <= 0 || f.CPU <= 0 || f.Allocs <= 0 || !tc.want(f) {
 				t.Errorf("%+v", f)
 			}
-			if relay := got.Medians.Relay; tc.name == "backlog" && (relay.PerSecond <= 0 || relay.CPU <= 0 || relay.Calls != 0) {
+			if relay := got.Medians.Relay; relay.PerSecond <= 0 || relay.CPU <= 0 || relay.Calls != 0 {
 				t.Errorf("relay: %+v", relay)
 			}
 		})
 	}
+}
+
+func TestBenchRefuses(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{
+		"--runs 0": "--runs 0", "--rate 0.5 --for 1s": "at least two", "--rate NaN": "--rate", "--events 1": "at least two",
+		"--refused 2": "--refused", "--malformed NaN": "--malformed", "--refused 0.6 --malformed 0.6": "--refused",
+		"--meta -5": "--meta", "--meta 300000": "--meta", "--concurrency 0": "--concurrency", "--batch-size 101": "--batch-size",
+		"--window 0": "--window", "--kill-token -1s": "--kill-token", "--pace foo": "--pace", "--latency x": "--latency",
+		"--fault nonsense": "--fault", "--cpuprofile /nonexistent/x": "profile",
+	} {
+		r := wxenrich(t, nil, "", append([]string{"bench"}, strings.Fields(flags)...)...)
+		r.want(t, exitUsage, "", want)
+	}
+	wxenrich(t, nil, "", "bench", "scale", "--dir", "/nonexistent").want(t, exitUsage, "", "--dir")
+	wxenrich(t, nil, "", "bench", "bars", "--help").want(t, 0, "2,000/s, adaptive", "")
+}
+
+// TestBenchNoticesAnEnd has the service refuse what bench itself does not look into:
+// that is said at once, and not when nothing was answered for minutes.
+func TestBenchNoticesAnEnd(t *testing.T) {
+	t.Parallel()
+	r := wxenrich(t, []string{"BE=wxenrich", "GORACE=atexit_sleep_ms=0"}, "", "bench", "--runs", "1", "--control=false", "--relay=false",
+		"--events", "2", "--window", "24h")
+	r.want(t, 1, "", "has ended")
 }
 
 // TestBenchTracing measures nothing, but that each way of tracing is one.

@@ -103,6 +103,19 @@ func (c *child) read(out io.Reader, up string) {
 	c.usage <- u
 }
 
+// gone reports whether a child has ended that was not told to.
+func (c *child) gone() bool { return len(c.usage) > 0 }
+
+// anyGone is an error if one of them is.
+func anyGone(workers []*child) error {
+	for _, k := range workers {
+		if k.gone() {
+			return k.failed("a process has ended")
+		}
+	}
+	return nil
+}
+
 // failed is an error with the last that the child has said of it.
 func (c *child) failed(what string) error {
 	const enough = 1000

@@ -18,8 +18,9 @@ const (
 	relayPull     = 1000
 )
 
-// Relay moves every message of the input to the output, with message ids and
-// publish acks, until ctx ends: what JetStream costs, without a look-up.
+// Relay moves every message of the input to the output, or of all inputs where
+// accounts have streams of their own, with message ids and publish acks, until ctx
+// ends: what JetStream costs, without a look-up.
 func Relay(ctx context.Context, url string) error {
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -30,18 +31,27 @@ func Relay(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	consumer, err := js.CreateConsumer(ctx, inputStream, jetstream.ConsumerConfig{
-		Durable: "relay", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 10 * relayChunk * relayInFlight,
-	})
-	if err != nil {
-		return err
-	}
 	msgs := make(chan jetstream.Msg, relayChunk)
-	pull, err := consumer.Consume(func(m jetstream.Msg) { msgs <- m }, jetstream.PullMaxMessages(relayPull))
-	if err != nil {
+	names := js.StreamNames(ctx)
+	for name := range names.Name() {
+		if !strings.HasPrefix(name, inputStream) {
+			continue
+		}
+		consumer, err := js.CreateConsumer(ctx, name, jetstream.ConsumerConfig{
+			Durable: "relay", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 10 * relayChunk * relayInFlight,
+		})
+		if err != nil {
+			return err
+		}
+		pull, err := consumer.Consume(func(m jetstream.Msg) { msgs <- m }, jetstream.PullMaxMessages(relayPull))
+		if err != nil {
+			return err
+		}
+		defer pull.Stop()
+	}
+	if err := names.Err(); err != nil {
 		return err
 	}
-	defer pull.Stop()
 	slots := make(chan struct{}, relayInFlight)
 	for {
 		chunk := gather(ctx, msgs)

@@ -35,15 +35,17 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profiles Profiles
 	if err != nil {
 		return f, err
 	}
+	refused := false // by the output
+	endTrouble := func() {}
 	if !relay {
 		trouble, end := context.WithCancel(ctx)
 		var troubles sync.WaitGroup
-		troubles.Go(func() { w.trouble(trouble) })
-		defer troubles.Wait()
-		defer end()
+		troubles.Go(func() { refused = w.trouble(trouble) })
+		endTrouble = func() { end(); troubles.Wait() }
+		defer endTrouble()
 	}
 	if !backlog {
-		if err := w.listening(ctx, relay); err != nil {
+		if err := w.listening(ctx, relay, workers); err != nil {
 			return f, err
 		}
 		pause(ctx, time.Second)                                  // a start is not what is measured: connections, a token
@@ -58,8 +60,11 @@ func (p Program) Run(ctx context.Context, c *Case, relay bool, profiles Profiles
 	if c.Trouble.StopEarly && !relay {
 		enough /= 2
 	}
-	if err := w.answered(ctx, enough); err != nil {
-		return f, fmt.Errorf("%w\n%w", err, workers[0].failed("the service says"))
+	if err := w.answered(ctx, enough, workers); err != nil {
+		return f, err
+	}
+	if endTrouble(); c.Trouble.Refuse > 0 && !relay && !refused {
+		return f, fmt.Errorf("all was answered before the output refused anything, %s after the start: want more events", refuseAfter)
 	}
 	for _, k := range workers {
 		s, err := k.stop()
@@ -99,7 +104,7 @@ func (w *world) startWorkers(ctx context.Context, relay bool, profiles Profiles)
 }
 
 // listening waits until everybody who shall work has begun to.
-func (w *world) listening(ctx context.Context, relay bool) error {
+func (w *world) listening(ctx context.Context, relay bool, workers []*child) error {
 	for i := range w.Load.Accounts {
 		stream, durable := inputStream, "relay"
 		if w.Load.Streams {
@@ -113,6 +118,9 @@ func (w *world) listening(ctx context.Context, relay bool) error {
 			if err == nil && consumer.CachedInfo().NumWaiting > 0 {
 				break
 			}
+			if err := anyGone(workers); err != nil {
+				return err
+			}
 			if ctx.Err() != nil || time.Since(began) > runPatience {
 				return fmt.Errorf("nobody reads the events: %w", err)
 			}
@@ -122,7 +130,7 @@ func (w *world) listening(ctx context.Context, relay bool) error {
 }
 
 // answered waits until so many events have an answer.
-func (w *world) answered(ctx context.Context, events int) error {
+func (w *world) answered(ctx context.Context, events int, workers []*child) error {
 	const look = 50 * time.Millisecond
 	last, since := uint64(0), time.Now()
 	for {
@@ -141,7 +149,10 @@ func (w *world) answered(ctx context.Context, events int) error {
 		case n > last:
 			last, since = n, time.Now()
 		case time.Since(since) > runPatience:
-			return fmt.Errorf("%d answers of %d", n, events)
+			return workers[0].failed(fmt.Sprintf("%d answers of %d, and none for %s", n, events, runPatience))
+		}
+		if err := anyGone(workers); err != nil {
+			return err
 		}
 		if pause(ctx, look); ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -157,13 +168,22 @@ func (w *world) state(ctx context.Context, stream string) (jetstream.StreamState
 	return s.CachedInfo().State, nil
 }
 
-// trouble brings about what shall befall the service, until ctx ends. An error
-// shows in the figures: nothing has happened then.
-func (w *world) trouble(ctx context.Context) {
+// refuseAfter is how long after the service's start the output begins to refuse
+// messages: it is well under way.
+const refuseAfter = 2 * time.Second
+
+// trouble brings about what shall befall the service, until ctx ends, and says
+// whether the output has refused messages. An error shows in the figures: nothing
+// has happened then.
+func (w *world) trouble(ctx context.Context) (refused bool) {
 	if d := w.Trouble.Refuse; d > 0 {
-		pause(ctx, 2*time.Second) // it is well under way
+		if pause(ctx, refuseAfter); ctx.Err() != nil {
+			return false
+		}
 		if err := w.refuse(ctx, d); err != nil && ctx.Err() == nil {
 			fmt.Println("the output is as it was:", err)
+		} else {
+			refused = true
 		}
 	}
 	if every := w.Trouble.KillToken; every > 0 {
@@ -173,4 +193,5 @@ func (w *world) trouble(ctx context.Context) {
 			}
 		}
 	}
+	return refused
 }

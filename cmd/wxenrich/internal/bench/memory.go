@@ -5,7 +5,8 @@ package bench
 const (
 	baseMemory = 48 << 20
 	perEvent   = 4 << 10
-	perAccount = 2 << 20 // the unionids that it has seen, to know a mixed-up answer by
+	perLane    = 100 << 10
+	perAccount = 2 << 20 // that is busy: the unionids that it has seen, to know a mixed-up answer by
 	rowSize    = 512     // of WeChat's answer
 )
 
@@ -16,5 +17,5 @@ const (
 func MostMemory(c *Case, recent int64) int64 {
 	inHand := int64(c.Service.BatchSize) * int64(c.Service.Concurrency+2) * int64(c.Load.Accounts)
 	event := int64(perEvent + 2*(c.Load.Meta+rowSize))
-	return baseMemory + (recent+int64(c.Load.Accounts)*perAccount+inHand*event)*3/2
+	return baseMemory + int64(c.Load.Accounts+c.Service.Idle)*perLane + (recent+int64(c.Load.Accounts)*perAccount+inHand*event)*3/2
 }

@@ -51,7 +51,7 @@ func Dimensions() []Dimension {
 		{
 			Name: "concurrency", Title: "Calls in flight", X: "concurrency", Values: []float64{4, 16, 32, 64, 96, 192}, Log: true,
 			Series: serviceOnly(func(c *Case, v float64) { c.Service.Concurrency, c.Load.Events = int(v), int(min(60_000, 4000*v)) }),
-			Knee:   "The knee is where the cores are full, here at some 16: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it further calls in flight gain a little, by fuller reads and writes, and cost memory.",
+			Knee:   "The knee is where the cores are full: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it further calls in flight gain a little, by fuller reads and writes, and cost memory.",
 		},
 		{
 			Name: "batch", Title: "Openids in a call", X: "batch.size", Values: []float64{10, 25, 50, 100},
@@ -88,7 +88,7 @@ func Dimensions() []Dimension {
 		{
 			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 999}, // a stream has room for a thousand durables
 			Series: serviceOnly(func(c *Case, v float64) { c.Service.Idle, c.Load.Events = int(v), 60_000 }),
-			Knee:   "None: what an idle lane costs is its start, some 2.5 ms of processor time that the column contains, and 0.1 MiB; it costs nothing for an event.",
+			Knee:   "None: what an idle lane costs is its start, a few milliseconds of processor time of the service's and of the server's that the columns contain, and 0.1 MiB; it costs nothing for an event.",
 		},
 		{
 			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4},
@@ -105,7 +105,7 @@ func Dimensions() []Dimension {
 		{
 			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000, 10_000_000}, Log: true,
 			Series: serviceOnly(func(c *Case, v float64) { c.Load.Events = int(v) }),
-			Knee:   "None: what an event costs does not grow with the backlog. Memory does until what is remembered of answers (recent.memory) and of unionids is full, after some 100,000 people.",
+			Knee:   "None: what an event costs does not grow with the backlog. Memory does until what is remembered of answers (recent.memory) and of unionids is full.",
 		},
 	}
 }

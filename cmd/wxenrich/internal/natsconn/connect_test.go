@@ -3,7 +3,9 @@ package natsconn_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -220,6 +222,49 @@ func TestWaitsForAServer(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestWaitsBehindABalancer connects where somebody accepts and hangs up at once, as
+// a balancer with no server behind it does, or a server that is just being killed.
+func TestWaitsBehindABalancer(t *testing.T) {
+	t.Parallel()
+	s := start(t, server.Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for n := 0; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if n < 2 {
+				c.Close()
+				continue
+			}
+			go func() {
+				defer c.Close()
+				behind, err := net.Dial("tcp", s.Addr().String())
+				if err != nil {
+					return
+				}
+				defer behind.Close()
+				go func() { _, _ = io.Copy(behind, c) }()
+				_, _ = io.Copy(c, behind)
+			}()
+		}
+	}()
+	url := "nats://" + l.Addr().String()
+	if _, err := natsconn.Connect(t.Context(), natsconn.Settings{URL: url}, "test"); err == nil {
+		t.Error("connected to nobody")
+	}
+	nc, err := natsconn.Connect(t.Context(), natsconn.Settings{URL: url, Wait: true}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.Close()
 }
 
 func TestWaitEndsWithTheContext(t *testing.T) {

@@ -72,3 +72,38 @@ func TestDurableIsGoneBeforeTheFirstMark(t *testing.T) {
 		}
 	}
 }
+
+// The same while nobody runs, where the board says that there was a durable and not
+// yet how far all is answered: what came meanwhile is neither left out nor refused.
+func TestDurableIsGoneBetweenRuns(t *testing.T) {
+	const n = 3
+	for _, mode := range []string{"", "new"} {
+		t.Run("start "+mode, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				cfg := lifelike()
+				cfg.Start, _ = pipeline.ParseStart(mode)
+				kv := w.bucket()
+				for round := range 2 {
+					lane := w.start(cfg, w.board(kv))
+					w.until("it runs", func() bool { return lane.State().Phase == pipeline.Running })
+					if round == 0 {
+						w.publish(n, w.openid)
+					}
+					w.stored("WX_PROFILES", (round+1)*n)
+					w.settled(cfg.Durable)
+					lane.stop()
+					if err := w.js.DeleteConsumer(w.Context(), "WX_EVENTS", cfg.Durable); err != nil {
+						w.Fatal(err)
+					}
+					w.publish(n, func(i int) []byte { return w.openid((round+1)*n + i) })
+				}
+				if stored := w.held("WX_PROFILES"); stored != 2*n {
+					t.Errorf("%d records of %d events", stored, 2*n)
+				}
+				if s := w.acc.Stats(); s.OpenIDs != 2*n {
+					t.Errorf("%d people were looked up, want %d", s.OpenIDs, 2*n)
+				}
+			})
+		})
+	}
+}

@@ -218,7 +218,15 @@ func (l *Lane) create(ctx context.Context, stream *jetstream.StreamInfo, mark wa
 		plan.BegunAt(&want, mark.Begin)
 		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
 	}
+	noted := mark
 	mark, recalled := l.recall(stream)
+	if !recalled && noted.May > 0 && l.saysOnce() { // some of them may be answered: whoever takes them looks
+		l.log.Warn("the durable is gone; it is made anew where it began, as the state bucket says")
+		if !noted.Begin.IsZero() {
+			want.DeliverPolicy, want.OptStartTime = jetstream.DeliverByStartTimePolicy, &noted.Begin
+		}
+		return l.js.CreateConsumer(ctx, l.cfg.Stream, want)
+	}
 	if mark, err := l.noteBegin(ctx, stream, mark, recalled); err != nil {
 		return nil, err
 	} else if recalled || mark.May > 0 {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"time"
 
 	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
@@ -24,6 +25,7 @@ type Hold struct {
 	Rest   Rest      `json:"rest,omitempty"`   // the longest wait between two tries
 	By     string    `json:"by"`               // the replica that met it, or the person who asked for it
 	Token  bool      `json:"token,omitempty"`  // there is no access token to ask with
+	Here   bool      `json:"here,omitempty"`   // what is wrong is on the replica's machine, such as a secret that is not there
 
 	Prober  string    `json:"prober,omitempty"` // the replica that tries the account now
 	Probing time.Time `json:"probing,omitzero"` // until when nobody else does
@@ -70,8 +72,8 @@ func (r Rest) longest() time.Duration {
 const probeLease = time.Minute
 
 // Own reports whether the hold is one replica's only: the others call from
-// elsewhere and may still be answered.
-func (h *Hold) Own() bool { return h.Reason == HoldAddress }
+// elsewhere, with secrets of their own, and may still be answered.
+func (h *Hold) Own() bool { return h.Reason == HoldAddress || h.Here }
 
 // byOurLimits reports whether quota.limit or quota.use_at_most brought the hold
 // about: WeChat has refused nothing.
@@ -127,6 +129,11 @@ func (l *Lane) holdFor(e *wechat.Error) *Hold {
 	case wechat.Operator:
 		h.Reason = HoldOperator
 		h.Hint = e.Advice()
+		cause, ok := errors.AsType[interface {
+			error
+			Here() bool
+		}](e.Err)
+		h.Here = ok && cause.Here()
 	case wechat.Permission:
 		h.Reason, h.Rest = HoldOperator, Hourly
 		h.Hint = e.Advice()

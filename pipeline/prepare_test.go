@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -110,5 +111,34 @@ func TestTokenThatComesLater(t *testing.T) {
 		}
 		mend()
 		w.answers(3)
+	})
+}
+
+// unread is why a secret cannot be read on this machine.
+type unread struct{ error }
+
+func (unread) Here() bool { return true }
+
+// A replica that cannot read the secret says so and holds nobody else up: it is one
+// bad machine of a rollout.
+func TestSecretThatOneReplicaCannotRead(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		kv := w.bucket()
+		lame := w.start(lifelike(), w.board(kv), func(d *pipeline.Deps) {
+			d.Prepare = func(context.Context) error {
+				return &wechat.Error{Op: "secret", Class: wechat.Operator, Err: unread{errors.New("no such file")}}
+			}
+		})
+		w.until("it is on hold", func() bool { return lame.State().Phase == pipeline.Held })
+		if h := lame.State().Hold; h.Reason != pipeline.HoldOperator || !h.Own() {
+			t.Errorf("hold: %+v", h)
+		}
+		_, right := w.prepared(secret)
+		sound := w.start(lifelike(), w.board(kv), right)
+		w.publish(100, w.openid)
+		w.answers(100)
+		if lame.State().Phase != pipeline.Held || !sound.State().Ready() {
+			t.Errorf("one is %+v, the other %+v", lame.State(), sound.State())
+		}
 	})
 }

@@ -70,7 +70,7 @@ func (t *keptTokens) Token(context.Context) (wechat.Secret, error) {
 	defer t.mu.Unlock()
 	t.last, t.missing = token, err != nil
 	if err != nil {
-		return "", operator(t.op, t.advice, err)
+		return "", unreadable(t.op, t.advice, err)
 	}
 	if wait := time.Until(t.until); token == t.refused && wait > 0 {
 		err := errors.New("it holds the token that WeChat has refused")

@@ -35,7 +35,7 @@ func (t *secretTokens) Token(ctx context.Context) (wechat.Secret, error) {
 }
 
 func noSecret(err error) error {
-	return operator("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
+	return unreadable("secret", "give the AppSecret by secret_file or secret_env; it is in the account's console", err)
 }
 
 // readable returns what Token would without a secret.

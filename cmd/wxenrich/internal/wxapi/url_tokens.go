@@ -105,7 +105,7 @@ func (u *tokenURL) request(ctx context.Context, rejected wechat.Secret) (*http.R
 	req.Header.Set(headerAppID, u.appid)
 	auth, err := u.auth()
 	if err != nil {
-		return nil, operator(urlOp, "give token.auth_file or token.auth_env what the token server wants as Authorization", err)
+		return nil, unreadable(urlOp, "give token.auth_file or token.auth_env what the token server wants as Authorization", err)
 	}
 	if strings.IndexFunc(auth.Reveal(), func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
 		return nil, operator(urlOp, "want one line of token.auth_file or token.auth_env, such as: Bearer abc", errors.New("the authorization is no header's value"))

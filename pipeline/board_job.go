@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,9 @@ const kindJob = "job"
 
 func jobKey(appid, id string) string { return kindJob + "." + appid + "." + token(id) }
 
+// ErrJobThere is the error for a job whose id another has.
+var ErrJobThere = errors.New("somebody else was quicker")
+
 // ErrNoJob is the error for a job that is not on the board.
 var ErrNoJob = errors.New("there is no such job")
 
@@ -29,6 +34,19 @@ const keepJobs = 30 * 24 * time.Hour
 // NewJobID names a job, so that it can name a replay too.
 func NewJobID(kind job.Kind, now time.Time) string {
 	return string(kind) + "-" + now.UTC().Format("060102") + "-" + strings.ToLower(rand.Text()[:5])
+}
+
+// NextJobID names a job of which an account does one after the other: two that begin
+// in the same moment, with the same behind them, get the same name, which only one
+// of them can have.
+func NextJobID(kind job.Kind, now time.Time, behind []job.Job) string {
+	h := sha256.New()
+	for _, j := range behind {
+		if j.Kind == kind {
+			fmt.Fprintln(h, j.AppID, j.ID)
+		}
+	}
+	return string(kind) + "-" + now.UTC().Format("060102") + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil))[:8])
 }
 
 func readJob(n note) (j job.Job, ok bool) {
@@ -81,7 +99,9 @@ func (b *Board) AddJob(ctx context.Context, j job.Job) error {
 	if err != nil {
 		return err
 	}
-	if _, err = b.put(ctx, jobKey(j.AppID, j.ID), value, 0); err != nil {
+	if _, err = b.put(ctx, jobKey(j.AppID, j.ID), value, 0); err == errOutrun {
+		return fmt.Errorf("write job %s: %w", j.ID, ErrJobThere)
+	} else if err != nil {
 		return fmt.Errorf("write job %s: %w", j.ID, err)
 	}
 	for _, old := range b.Jobs(j.AppID) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type deadRedriveFlags struct {
 	rate              float64
 	maxHops           int
 	follow            followFlags
+	behind            []job.Job // the account's, as they were when none was found to be in the way
 }
 
 func newDeadRedriveCommand(a *app) *cobra.Command {
@@ -116,7 +118,8 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 // unfinished is a redrive of the account that is not over: the same goes on,
 // and beside another none is begun, or a letter might be in two hands.
 func (f *deadRedriveFlags) unfinished(o *office, account *config.Account, asked string) (job.Job, bool, error) {
-	for _, j := range o.board.Jobs(account.AppID) {
+	f.behind = o.board.Jobs(account.AppID)
+	for _, j := range f.behind {
 		if j.Kind != job.Redrive || j.Over() || j.Lane != account.Resolve().Durable {
 			continue
 		}
@@ -250,6 +253,7 @@ func (f *deadRedriveFlags) job(ctx context.Context, o *office, m *morgue, accoun
 			hint("publish the events again instead: \"wxenrich dead export\" has them")
 	}
 	j := newJob(job.Redrive, account, time.Now())
+	j.ID = pipeline.NextJobID(j.Kind, j.Created, f.behind)
 	j.Range = job.Range{Stream: p.Stream, Born: info.Created, Subjects: p.Subjects, From: found.first.Seq, To: found.last.Seq}
 	j.Spec = job.Spec{Rate: f.rate, Letters: &job.Letters{Selection: m.sel, MaxHops: f.maxHops, Oldest: found.first.Stored}}
 	total, err := pipeline.CountRange(ctx, o.js, j.Range)
@@ -261,7 +265,10 @@ func (f *deadRedriveFlags) job(ctx context.Context, o *office, m *morgue, accoun
 func (f *deadRedriveFlags) redrive(ctx context.Context, o *office, m *morgue, j job.Job, found *redriveFound) error {
 	follow := f.follow
 	follow.silent = f.each
-	if err := o.begin(ctx, m.app, j, true, follow); err != nil || !f.each {
+	switch err := o.begin(ctx, m.app, j, true, follow); {
+	case errors.Is(err, pipeline.ErrJobThere):
+		return failed("another command has begun %s in this very moment", j.ID).hint("wxenrich jobs show %s", j.ID)
+	case err != nil || !f.each:
 		return err
 	}
 	places := []dead.Place{{Stream: j.Range.Stream, Subjects: []string{subjectFilter(o.cfg.Dead.Subject, "{appid}", j.AppID)}}}

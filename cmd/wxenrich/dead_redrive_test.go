@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +50,8 @@ func TestDeadRedrive(t *testing.T) {
 	w.environ = append(w.environ, "WXENRICH_INPUT_FIELDS=openid=user")
 	w.run(t, "", "dead", "redrive", "--reason", "undecodable", "--dry-run", "--json").want(t, 0, `"letters":6,"left":0,"again":6,"openids":3,"calls":1`, "")
 	w.run(t, "", "dead", "redrive", "--all", "--dry-run").want(t, 0, "die again at once  6\nopenids            3", "")
+
+	w.redriveAtOnce(t)
 
 	service = w.background(t, "run")
 	service.out.waitFor("lane is running")
@@ -117,6 +120,43 @@ func TestDeadRedrive(t *testing.T) {
 }
 
 // TestDeadRedriveWhereNothingCanBeRemoved refuses before anything is answered.
+// redriveAtOnce begins several redrives in the same moment, as cron does on two
+// machines: a letter in two hands would be answered twice.
+func (w *world) redriveAtOnce(t *testing.T) {
+	t.Helper()
+	results := make([]result, 4)
+	var all sync.WaitGroup
+	for i := range results {
+		all.Go(func() {
+			results[i] = w.run(t, "", "dead", "redrive", "--reason", []string{"undecodable", "undecodable,rejected"}[i%2], "--detach", "--json")
+		})
+	}
+	all.Wait()
+	kv, err := w.nats.JetStream().KeyValue(t.Context(), "WX_STATE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := kv.ListKeysFiltered(t.Context(), "job."+testAppID+".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for key := range jobs.Keys() {
+		keys = append(keys, key)
+	}
+	if len(keys) != 1 {
+		t.Errorf("%q were begun, want one", keys)
+	}
+	for _, key := range keys {
+		w.run(t, "", "jobs", "cancel", key[strings.LastIndexByte(key, '.')+1:]).want(t, 0, "", "")
+	}
+	for _, r := range results {
+		if r.code != 0 && !strings.Contains(r.err, "in this very moment") && !strings.Contains(r.err, "is not finished") {
+			t.Errorf("exit code %d: %s", r.code, r.err)
+		}
+	}
+}
+
 func TestDeadRedriveWhereNothingCanBeRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -89,8 +89,8 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 		if e.Lang == "" {
 			e.Lang = cfg.Lang
 		}
-		who := maphash.Comparable(seed, key{e.OpenID, e.Lang})
-		fate, met := people[who]
+		person := maphash.String(seed, e.OpenID)
+		fate, met := people[person]
 		if !met {
 			known, fresh := past.refused.has(e.OpenID), !past.answered(&e)
 			if known {
@@ -99,16 +99,16 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 				p.New++
 			}
 			fate = guesses.meet(known, fresh)
-			people[who] = fate
+			people[person] = fate
 		}
 		kept := answered
 		if fate.likely() {
 			kept = refused
 		}
-		if !kept.knows(who) {
+		if !kept.knows(maphash.Comparable(seed, key{e.OpenID, e.Lang})) {
 			p.LookUps++
-			best.LookUp(false)
-			guesses.lookUp(fate)
+			best.LookUp(e.OpenID, false)
+			guesses.lookUp(e.OpenID, fate)
 		}
 		return true
 	})

@@ -73,9 +73,9 @@ func (g *guesses) event() {
 	}
 }
 
-func (g *guesses) lookUp(r refusals) {
+func (g *guesses) lookUp(openid string, r refusals) {
 	for i, x := range g.all {
-		x.LookUp(r.in(i))
+		x.LookUp(openid, r.in(i))
 	}
 }
 

@@ -133,7 +133,7 @@ func TestPrices(t *testing.T) {
 					calls.Event()
 					if people < bad {
 						people++
-						calls.LookUp(true)
+						calls.LookUp("", true)
 					}
 				}
 				price, _, least, most := calls.End()

@@ -216,3 +216,46 @@ func TestShareOfAPrice(t *testing.T) {
 		}
 	}
 }
+
+// A person in several languages takes as many calls, since no call names an openid
+// twice.
+func TestPriceOfLanguages(t *testing.T) {
+	langs := []string{"zh_CN", "en", "zh_TW"}
+	for name, of := range map[string]func(i int) (person int, lang string){
+		"one after the other": func(i int) (int, string) { return i / 3, langs[i%3] },
+		"all, all again":      func(i int) (int, string) { return i % 100, langs[i/100] },
+		"some in a second":    func(i int) (int, string) { return i - (i+1)/20, langs[i%20/19] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n = 300
+				kv := w.bucket()
+				people := map[int]bool{}
+				w.publish(n, func(i int) []byte {
+					person, lang := of(i)
+					people[person] = true
+					return fmt.Appendf(nil, `{"openid":%q,"lang":%q}`, w.openid(person), lang)
+				})
+				cfg := lifelike()
+				w.start(cfg, w.board(kv))
+				w.answers(n)
+				time.Sleep(time.Hour)
+				viewer := w.viewer(kv)
+				w.replay(viewer, "replay-1", 1, n, job.Spec{})
+				j, err := viewer.Job("replay-1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				before := w.asked()
+				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 0, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.becomes(viewer, "replay-1", job.Done)
+				if took := w.asked() - before; off(price.Calls, int64(took)) || price.OpenIDs != int64(len(people)) {
+					t.Errorf("%d calls, want %d; %d openids, want %d", price.Calls, took, price.OpenIDs, len(people))
+				}
+			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+		})
+	}
+}

@@ -44,6 +44,7 @@ type Rehearsal struct {
 // An extra is somebody to look up.
 type extra struct {
 	since   time.Time
+	openid  string // in another language they take another call; empty if nobody else has it
 	refused bool
 }
 
@@ -88,9 +89,10 @@ func (r *Rehearsal) untilRoom() {
 	}
 }
 
-// LookUp says that somebody has to be asked for an event.
-func (r *Rehearsal) LookUp(refused bool) {
-	r.waiting = append(r.waiting, extra{r.now, refused})
+// LookUp says that somebody has to be asked for an event, once for each language. An
+// openid may be empty where it occurs once.
+func (r *Rehearsal) LookUp(openid string, refused bool) {
+	r.waiting = append(r.waiting, extra{r.now, openid, refused})
 }
 
 // End is when all events are taken in. It says how many calls were made, and of
@@ -128,13 +130,27 @@ func (r *Rehearsal) dispatch() {
 			r.begin(func(a *act) { a.try(d) })
 		case len(r.waiting) > 0 && (len(r.waiting) >= r.fit() || !r.now.Before(r.closesAt())):
 			n := min(len(r.waiting), r.fit())
-			group := slices.Clone(r.waiting[:n])
-			r.waiting = r.waiting[n:]
+			group, again := splitByOpenID(r.waiting[:n])
+			r.waiting = append(again, r.waiting[n:]...)
 			r.begin(func(a *act) { a.lookUp(group) })
 		default:
 			return
 		}
 	}
+}
+
+// splitByOpenID keeps one openid in two languages out of one call: see [loop.apart].
+func splitByOpenID(batch []extra) (group, again []extra) {
+	seen := make(map[string]bool, len(batch))
+	for _, x := range batch {
+		if x.openid != "" && seen[x.openid] {
+			again = slices.Insert(again, 0, x)
+			continue
+		}
+		seen[x.openid] = true
+		group = append(group, x)
+	}
+	return group, again
 }
 
 // most is how many look-ups go on at once.

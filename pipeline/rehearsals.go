@@ -39,10 +39,10 @@ func (rs *Rehearsals) Event() {
 	}
 }
 
-// LookUp says that somebody has to be asked for an event.
-func (rs *Rehearsals) LookUp(refused bool) {
+// LookUp is that of all of them.
+func (rs *Rehearsals) LookUp(openid string, refused bool) {
 	for _, r := range rs.all {
-		r.LookUp(refused)
+		r.LookUp(openid, refused)
 	}
 }
 

@@ -47,7 +47,7 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, n count, asJSON bool) er
 	calls := pipeline.NewRehearsal(lane, j.Spec.Rate)
 	for range most {
 		calls.Event()
-		calls.LookUp(false) // WeChat has named them itself
+		calls.LookUp("", false) // WeChat has named them itself, each once
 	}
 	p.Calls, p.Asked = calls.End()
 	p.Expected = p.Calls

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,8 @@ func (f *deadRedriveFlags) look(ctx context.Context, o *office, m *morgue, accou
 		return nil, err
 	}
 	best, worst := pipeline.NewRehearsal(lane, f.rate), pipeline.NewRehearsals(lane, f.rate)
-	groups, people := dead.Groups{}, map[string]struct{}{}
+	type lookUp struct{ openid, lang string }
+	groups, people, asked := dead.Groups{}, map[string]struct{}{}, map[lookUp]struct{}{}
 	decoder := m.decoder(account.AppID)
 	_, err = m.read(ctx, true, func(_ dead.Place, l *dead.Letter) bool {
 		out.Letters++
@@ -178,10 +180,12 @@ func (f *deadRedriveFlags) look(ctx context.Context, o *office, m *morgue, accou
 		case err != nil:
 			out.Dying++
 		case !strings.EqualFold(e.Type, "unsubscribe"):
-			if _, met := people[e.OpenID]; !met {
-				people[e.OpenID] = struct{}{}
-				best.LookUp(false)
-				worst.LookUp(l.Reason == events.Rejected)
+			people[e.OpenID] = struct{}{}
+			who := lookUp{e.OpenID, cmp.Or(e.Lang, lane.Lang)}
+			if _, met := asked[who]; !met {
+				asked[who] = struct{}{}
+				best.LookUp(e.OpenID, false)
+				worst.LookUp(e.OpenID, l.Reason == events.Rejected)
 			}
 		}
 		kept := *l

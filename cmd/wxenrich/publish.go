@@ -47,9 +47,9 @@ line, a path of keys in NDJSON. A quote of a CSV that is not closed within 100
 lines, or not where a cell can end, makes the line where it opens a bad one, and
 no other.
 
-An account that is neither configured nor known to a replica is refused, unless
---any-account is given, or the service has not run yet and no account is
-configured: it may be a typing mistake.
+Where accounts are configured, one that is none of them, and that no replica knows,
+is refused unless --any-account is given: it may be a typing mistake. Who has no
+configuration needs no right but to publish, and is believed.
 
 If it is interrupted, or NATS is gone, it says how many events are stored, and
 with which --go-on the same command goes on behind them; what has been published
@@ -139,14 +139,15 @@ func publish(ctx context.Context, a *app, p publishFlags, args []string) error {
 }
 
 // checkServed refuses an account that is neither configured nor known to a replica:
-// nobody would ever look its events up. Whoever publishes before the service has
-// run at all, or may not read what it has left, is believed.
+// nobody would ever look its events up. Whoever has no configuration, or may not read
+// what the replicas have left, is believed: for a producer it would be a request that
+// is denied, and a wait.
 func (p publishFlags) checkServed(ctx context.Context, a *app, js jetstream.JetStream, cfg *config.Config, account *config.Account) error {
-	if _, configured := cfg.ByAppID(account.AppID); configured || p.anyAccount || cfg.State.Bucket == "" {
+	if _, configured := cfg.ByAppID(account.AppID); configured || p.anyAccount || cfg.State.Bucket == "" || len(cfg.Accounts) == 0 {
 		return nil
 	}
 	board, err := openBoard(ctx, js, cfg, slog.New(slog.DiscardHandler))
-	if err != nil && (len(cfg.Accounts) == 0 || !errors.Is(err, jetstream.ErrBucketNotFound)) {
+	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
 		fmt.Fprintf(a.err, "note: whether account %s is served cannot be told: %v\n", account.AppID, err)
 		return nil
 	}

@@ -139,11 +139,16 @@ func TestPublishChoosesTheSubject(t *testing.T) {
 	other := []string{"publish", "--appid", "wxother", "--subject", "wx.events.wxother.x", id}
 	w.run(t, "", other...).want(t, exitUsage, "", "hint: the configuration has "+testAppID+"\nhint: --any-account publishes all the same")
 	w.run(t, "", append(other, "--any-account")...).want(t, 0, "wx.events.wxother.x", "")
+	// A producer's machine has no configuration, and no right to ask who is served.
+	r := wxenrich(t, nil, "", append(other, "--server", w.nats.URL())...)
+	if r.want(t, 0, "wx.events.wxother.x", ""); r.err != "" && strings.Contains(r.err, "note") {
+		t.Errorf("stderr:\n%s", r.err)
+	}
 	var subjects []string
 	for _, m := range stored(t, js) {
 		subjects = append(subjects, m.Subject())
 	}
-	want := []string{"wx.events." + testAppID + ".subscribe", "wx.events." + testAppID + ".SCAN", "wx.events.wxother.x"}
+	want := []string{"wx.events." + testAppID + ".subscribe", "wx.events." + testAppID + ".SCAN", "wx.events.wxother.x", "wx.events.wxother.x"}
 	if d := cmp.Diff(want, subjects); d != "" {
 		t.Error(d)
 	}

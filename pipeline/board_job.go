@@ -33,7 +33,7 @@ const keepJobs = 30 * 24 * time.Hour
 
 // NewJobID names a job, so that it can name a replay too.
 func NewJobID(kind job.Kind, now time.Time) string {
-	return string(kind) + "-" + now.UTC().Format("060102") + "-" + strings.ToLower(rand.Text()[:5])
+	return jobID(kind, now, rand.Text()[:5])
 }
 
 // NextJobID names a job of which an account does one after the other: two that begin
@@ -46,7 +46,11 @@ func NextJobID(kind job.Kind, now time.Time, behind []job.Job) string {
 			fmt.Fprintln(h, j.AppID, j.ID)
 		}
 	}
-	return string(kind) + "-" + now.UTC().Format("060102") + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil))[:8])
+	return jobID(kind, now, base32.StdEncoding.EncodeToString(h.Sum(nil))[:8])
+}
+
+func jobID(kind job.Kind, now time.Time, own string) string {
+	return string(kind) + "-" + now.UTC().Format("060102") + "-" + strings.ToLower(own)
 }
 
 func readJob(n note) (j job.Job, ok bool) {

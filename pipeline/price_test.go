@@ -8,10 +8,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/wxenrich/wxenrich/pipeline"
 	"github.com/wxenrich/wxenrich/pipeline/job"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
+
+// replayOfAll adds the job "replay-1" for a viewer, who may price it.
+func (w *world) replayOfAll(kv jetstream.KeyValue, n uint64) (viewer *pipeline.Board, j job.Job) {
+	w.Helper()
+	viewer = w.viewer(kv)
+	w.replay(viewer, "replay-1", 1, n, job.Spec{})
+	j, err := viewer.Job("replay-1")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return viewer, j
+}
 
 func TestPriceOfAReplay(t *testing.T) {
 	for name, memory := range map[string]int64{"all answers fit": 16 << 20, "few answers fit": 1 << 20, "none is kept": 0} {
@@ -38,12 +52,7 @@ func TestPriceOfAReplay(t *testing.T) {
 				w.start(cfg, w.board(kv), func(d *pipeline.Deps) { d.Recent = pipeline.NewRecent(memory) })
 				w.answers(n)
 				time.Sleep(time.Hour)
-				viewer := w.viewer(kv)
-				w.replay(viewer, "replay-1", 1, n, job.Spec{})
-				j, err := viewer.Job("replay-1")
-				if err != nil {
-					t.Fatal(err)
-				}
+				viewer, j := w.replayOfAll(kv, n)
 				calls := w.asked()
 				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, memory, nil)
 				if err != nil || w.asked() != calls {
@@ -87,12 +96,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				w.answers(n)
 				w.settled(cfg.Durable)
 				time.Sleep(time.Hour)
-				viewer := w.viewer(kv)
-				w.replay(viewer, "replay-1", 1, n, job.Spec{})
-				j, err := viewer.Job("replay-1")
-				if err != nil {
-					t.Fatal(err)
-				}
+				viewer, j := w.replayOfAll(kv, n)
 				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -240,12 +244,7 @@ func TestPriceOfLanguages(t *testing.T) {
 				w.start(cfg, w.board(kv))
 				w.answers(n)
 				time.Sleep(time.Hour)
-				viewer := w.viewer(kv)
-				w.replay(viewer, "replay-1", 1, n, job.Spec{})
-				j, err := viewer.Job("replay-1")
-				if err != nil {
-					t.Fatal(err)
-				}
+				viewer, j := w.replayOfAll(kv, n)
 				before := w.asked()
 				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 0, nil)
 				if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -79,14 +78,10 @@ func connect(ctx context.Context, s Settings, name string, more ...nats.Option) 
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		c, err := attempt(s, name, more)
 		gone, absent := errors.AsType[*NoServerError](err)
-		switch {
-		case s.Wait && absent:
-			s.Log.Warn("waiting for NATS", "server", gone.Where, "error", gone.Err)
-		case s.Wait && errors.Is(err, io.EOF): // it is just ending, or a balancer has none behind it
-			s.Log.Warn("waiting for NATS", "server", s.Where(), "error", err)
-		default:
+		if !absent || !s.Wait {
 			return c, err
 		}
+		s.Log.Warn("waiting for NATS", "server", gone.Where, "error", gone.Err)
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(err, context.Cause(ctx))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -111,9 +112,10 @@ func over(s Settings) []nats.Option {
 	return opts
 }
 
-// nobody says whether an attempt failed because no server answered. It asks for
+// nobody says whether an attempt failed because no server answered: it may be just
+// ending, or there is none behind the balancer that has hung up. It asks for
 // *net.OpError, since every syscall.Errno, a missing file's too, is a net.Error.
 func nobody(err error) bool {
 	_, network := errors.AsType[*net.OpError](err)
-	return network || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
 }

@@ -97,7 +97,14 @@ type Quota struct {
 	Bulk  int64  // of that, by our replays and backfills
 	Unit  string // what a batch costs: call, openid, or unknown, which counts like openid
 
-	Fill float64 // openids in a call of ours in the mean, lately; 0: there was none today
+	Fill float64  // openids in a call of ours in the mean, lately; 0: there was none today
+	Call CallTime // how long a call of ours takes, lately
+}
+
+// CallTime is how long calls take.
+type CallTime struct {
+	Middle time.Duration // the geometric mean; 0: it is not known
+	Spread float64       // the standard deviation of the logarithm
 }
 
 // Quota is what the lane knows of the day's quota. It is safe for concurrent use.
@@ -110,6 +117,7 @@ func (l *Lane) Quota() Quota {
 
 func quotaOf(ledger *quota.Ledger, now time.Time) Quota {
 	q := Quota{Used: ledger.Used(now), Bulk: ledger.Bulk(now), Unit: string(ledger.Unit()), Fill: ledger.Fill()}
+	q.Call.Middle, q.Call.Spread = ledger.Typical()
 	if ledger.Known() {
 		q.Limit = ledger.Limit()
 	}

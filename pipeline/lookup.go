@@ -174,6 +174,9 @@ func (l *Lane) send(c contexts, n int, op func(ctx context.Context, began time.T
 	if sent {
 		l.stats.calls.Add(1)
 	}
+	if err == nil || refused(err) { // else it says nothing of how long they take
+		l.budget.do(func(b *quota.Ledger) { b.Took(time.Since(began)) })
+	}
 	l.budget.end(cost, sent)
 	l.throttle.heed(began, err, l.rand())
 	return err

@@ -27,10 +27,7 @@ type Price struct {
 	Refused  int64   // of OpenIDs, those of whom there is a dead letter since WeChat has refused them
 	New      int64   // of LookUps, those for events that nobody has answered yet
 	Share    float64 // of the account's people who were refused, which is taken for that of New
-	Expected int64   // API calls, if those are refused again, and so many of New
-	Least    int64   // the same at least, as chance has it: who shares a call with whom, and how many of New are refused
-	Most     int64   // and at most
-	Asked    int64   // openids in the expected calls, each as often as it is asked for
+	Expected Outlook // if those are refused again, and so many of New
 
 	BatchSize int // openids in a call
 }
@@ -57,8 +54,9 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 		held *= cfg.Concurrency // nor who is being looked up, if the answer is kept
 	}
 	answered, refused := newForgetful(int(memory/typicalAnswer)+held), newForgetful(2*refusedMax)
-	best := NewRehearsal(cfg, j.Spec.Rate)
-	guesses := newGuesses(past, cfg, j.Spec.Rate)
+	q, _ := board.Quota(cfg, time.Now())
+	best := NewRehearsal(cfg, j.Spec.Rate, q.Call)
+	guesses := newGuesses(past, cfg, j.Spec.Rate, q.Call)
 	end := (*Rehearsal).endUnseen
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
@@ -113,8 +111,8 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 		return true
 	})
 	p.OpenIDs = int64(len(people))
-	p.Calls, _ = end(best)
-	guesses.end(&p, end)
+	p.Calls = end(best).Calls
+	p.Expected = guesses.end(end)
 	return p, err
 }
 
@@ -149,20 +147,17 @@ func (f *forgetful) knows(who uint64) bool {
 	return false
 }
 
-// A typical call, for a guess at how long bulk work takes.
-const (
-	typicalCall = 100 * time.Millisecond
-	typicalRate = 5000 // events a second that a lane settles, next to others
-)
+// typicalRate is how many events a second a lane settles, next to others.
+const typicalRate = 5000
 
 // Takes is about how long the work takes if nothing stands in its way: calls
 // in the slots that live traffic leaves, and the events to settle.
-func (p Price) Takes(cfg Config, rate float64) time.Duration {
+func (p Price) Takes(rate float64) time.Duration {
 	if rate <= 0 || rate > typicalRate {
 		rate = typicalRate
 	}
 	settle := time.Duration(float64(p.Messages-p.Skipped) / rate * float64(time.Second))
-	return max(settle, time.Duration(p.Expected)*typicalCall/time.Duration(max(1, cfg.Concurrency-1)))
+	return max(settle, p.Expected.Lasts)
 }
 
 // Days is on how many days the work spends quota: what is left of today's share,
@@ -192,7 +187,7 @@ func (p Price) Waits(cfg Config, q Quota) bool {
 		call = 1
 	}
 	share, left := p.share(cfg, q)
-	return p.Expected > 0 && share > 0 && q.Bulk > 0 && left < call
+	return p.Expected.Calls > 0 && share > 0 && q.Bulk > 0 && left < call
 }
 
 // GoesOn is when the work goes on that today's share of the quota does not suffice
@@ -213,7 +208,7 @@ func (p Price) share(cfg Config, q Quota) (share, left int64) {
 // Cost is what the work takes from the quota, in its unit.
 func (p Price) Cost(q Quota) int64 {
 	if q.Unit == "call" {
-		return p.Expected
+		return p.Expected.Calls
 	}
-	return p.Asked
+	return p.Expected.Asked
 }

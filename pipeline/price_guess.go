@@ -26,10 +26,10 @@ func (r refusals) likely() bool { return r.in(0) }
 // always is somebody who was refused before.
 const always = ^refusals(0)
 
-func newGuesses(past *past, cfg Config, rate float64) *guesses {
+func newGuesses(past *past, cfg Config, rate float64, call CallTime) *guesses {
 	g := &guesses{past: past}
 	for _, deviations := range []float64{0, -2, 2} {
-		g.all = append(g.all, guess{NewRehearsals(cfg, rate), deviations, 0})
+		g.all = append(g.all, guess{NewRehearsals(cfg, rate, call), deviations, 0})
 		if past.share == 0 {
 			break // they are one
 		}
@@ -79,10 +79,11 @@ func (g *guesses) lookUp(openid string, r refusals) {
 	}
 }
 
-func (g *guesses) end(p *Price, end func(*Rehearsal) (calls, asked int64)) {
-	p.Expected, p.Asked, p.Least, p.Most = g.all[0].endBy(end)
+func (g *guesses) end(end func(*Rehearsal) Outlook) Outlook {
+	o := g.all[0].endBy(end)
 	for _, x := range g.all[1:] {
-		_, _, least, most := x.endBy(end)
-		p.Least, p.Most = min(p.Least, least), max(p.Most, most)
+		other := x.endBy(end)
+		o.Least, o.Most = min(o.Least, other.Least), max(o.Most, other.Most)
 	}
+	return o
 }

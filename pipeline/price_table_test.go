@@ -66,6 +66,7 @@ func TestPrices(t *testing.T) {
 	latencies := map[string]wechattest.Latency{"": wechattest.LogNormal(60*time.Millisecond, 150*time.Millisecond)}
 	if *prices {
 		latencies["90 to 110 ms, "] = wechattest.Uniform(90*time.Millisecond, 110*time.Millisecond)
+		latencies["1 ms, "] = wechattest.Constant(time.Millisecond)
 	}
 	for named, latency := range latencies {
 		inBubble(t, wechattest.AccountConfig{}, func(w *world) {
@@ -98,15 +99,15 @@ func TestPrices(t *testing.T) {
 			w.settled(cfg.Durable)
 			time.Sleep(time.Minute)
 			viewer := w.viewer(kv)
-			compare := func(what string, price, least, most int64, begin func(id string)) {
+			compare := func(what string, price pipeline.Outlook, begin func(id string)) {
 				calls := w.asked()
 				id := fmt.Sprintf("job-%d", calls)
 				begin(id)
 				w.becomes(viewer, id, job.Done)
 				took := int64(w.asked() - calls)
-				t.Logf("%s%s: priced at %d calls, %d to %d, took %d (%+.1f %%)", named, what, price, least, most, took, 100*(float64(price)/float64(took)-1))
-				if off(price, took) && (took < least || took > most) {
-					t.Errorf("%s%s: priced at %d calls, %d to %d, took %d", named, what, price, least, most, took)
+				t.Logf("%s%s: priced at %d calls, %d to %d, took %d (%+.1f %%)", named, what, price.Calls, price.Least, price.Most, took, 100*(float64(price.Calls)/float64(took)-1))
+				if off(price.Calls, took) && (took < price.Least || took > price.Most) {
+					t.Errorf("%s%s: priced at %d calls, %d to %d, took %d", named, what, price.Calls, price.Least, price.Most, took)
 				}
 			}
 			from := uint64(first + 1)
@@ -118,7 +119,7 @@ func TestPrices(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					compare(fmt.Sprintf("replay of %d, %s refused, rate %g", r.n, r.name, rate), price.Expected, price.Least, price.Most, func(id string) { w.replay(viewer, id, from, to, j.Spec) })
+					compare(fmt.Sprintf("replay of %d, %s refused, rate %g", r.n, r.name, rate), price.Expected, func(id string) { w.replay(viewer, id, from, to, j.Spec) })
 				}
 				from = to + 1
 			}
@@ -126,7 +127,8 @@ func TestPrices(t *testing.T) {
 				if rate > 0 && !*prices {
 					continue
 				}
-				calls := pipeline.NewRehearsals(cfg, rate)
+				q, _ := viewer.Quota(cfg, time.Now())
+				calls := pipeline.NewRehearsals(cfg, rate, q.Call)
 				n := w.held("WX_DEAD")
 				people := 0
 				for range n {
@@ -136,8 +138,7 @@ func TestPrices(t *testing.T) {
 						calls.LookUp("", true)
 					}
 				}
-				price, _, least, most := calls.End()
-				compare(fmt.Sprintf("redrive of %d letters of %d people, rate %g", n, bad, rate), price, least, most, func(id string) {
+				compare(fmt.Sprintf("redrive of %d letters of %d people, rate %g", n, bad, rate), calls.End(), func(id string) {
 					w.redrive(viewer, id, dead.Selection{Reasons: []events.Reason{events.Rejected}}, rate)
 				})
 			}

@@ -105,8 +105,8 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				w.becomes(viewer, "replay-1", job.Done)
 				took := w.asked() - calls
 				t.Logf("%+v, took %d", price, took)
-				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 {
-					t.Errorf("priced at %d calls, took %d", price.Expected, took)
+				if off := math.Abs(float64(price.Expected.Calls)/float64(took) - 1); off > 0.05 {
+					t.Errorf("priced at %d calls, took %d", price.Expected.Calls, took)
 				}
 				if price.Calls > n/100+1 || price.New != 0 || price.Refused == 0 {
 					t.Errorf("%+v", price)
@@ -140,10 +140,63 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				w.becomes(viewer, "replay-2", job.Done)
 				took = w.asked() - calls
 				t.Logf("%+v, took %d", price, took)
-				if off := math.Abs(float64(price.Expected)/float64(took) - 1); off > 0.05 || price.New != more || price.Refused != 0 || int64(took) < price.Least || int64(took) > price.Most {
-					t.Errorf("priced at %d calls, took %d: %+v", price.Expected, took, price)
+				if off := math.Abs(float64(price.Expected.Calls)/float64(took) - 1); off > 0.05 || price.New != more || price.Refused != 0 || int64(took) < price.Expected.Least || int64(took) > price.Expected.Most {
+					t.Errorf("priced at %d calls, took %d: %+v", price.Expected.Calls, took, price)
 				}
 			}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+		})
+	}
+}
+
+// TestPriceGoesByTheAccountsCalls: with a rate, how many people come while a group is
+// split depends on how long that takes, and so does who shares the next call.
+func TestPriceGoesByTheAccountsCalls(t *testing.T) {
+	for name, account := range map[string]struct {
+		latency time.Duration
+		rate    float64
+	}{"fast": {time.Millisecond, 0}, "as in life": {100 * time.Millisecond, 0}, "few a second": {60 * time.Millisecond, 5}} {
+		if scale > 1 && name != "fast" {
+			continue // the race detector needs one
+		}
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+				const n, good = 100, 10 // of these somebody is to be answered, or the account is taken for the wrong one
+				kv := w.bucket()
+				w.publish(good+n, func(i int) []byte {
+					if i < good {
+						return w.openid(i)
+					}
+					return []byte(w.acc.BadOpenID(i))
+				})
+				cfg := lifelike()
+				cfg.Rate = account.rate
+				w.start(cfg, w.board(kv))
+				w.answers(good + n)
+				w.settled(cfg.Durable)
+				time.Sleep(time.Minute)
+				viewer := w.viewer(kv)
+				latency := account.latency
+				if q, _ := viewer.Quota(cfg, time.Now()); math.Abs(q.Call.Middle.Seconds()/latency.Seconds()-1) > 0.05 {
+					t.Errorf("a call takes %v, want %v", q.Call, latency)
+				}
+				const rate = 20
+				from, to, spec := uint64(good+1), uint64(good+n), job.Spec{Rate: rate}
+				j := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: cfg.Subjects, From: from, To: to}, Spec: spec}
+				price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before, began := w.asked(), time.Now()
+				w.replay(viewer, "replay-1", from, to, spec)
+				w.becomes(viewer, "replay-1", job.Done)
+				took, lasted := int64(w.asked()-before), time.Since(began)
+				if off(price.Expected.Calls, took) || took < price.Expected.Least || took > price.Expected.Most {
+					t.Errorf("priced at %+v, took %d calls", price.Expected, took)
+				}
+				if takes := price.Takes(rate); math.Abs(takes.Seconds()/lasted.Seconds()-1) > 0.1 {
+					t.Errorf("priced at %v, took %v", takes, lasted)
+				}
+			}, wechattest.WithLatency(wechattest.Constant(account.latency)))
 		})
 	}
 }
@@ -183,8 +236,8 @@ func TestPriceOfFew(t *testing.T) {
 				w.replay(viewer, id, first, to, j.Spec)
 				w.becomes(viewer, id, job.Done)
 				took := int64(w.asked() - calls)
-				if off := max(took-price.Expected, price.Expected-took); off > max(1, took/10) { // which of two comes first is chance
-					t.Errorf("%s at %g: priced at %d calls, took %d", pattern, rate, price.Expected, took)
+				if off := max(took-price.Expected.Calls, price.Expected.Calls-took); off > max(1, took/10) { // which of two comes first is chance
+					t.Errorf("%s at %g: priced at %d calls, took %d", pattern, rate, price.Expected.Calls, took)
 				}
 			}
 		}
@@ -213,7 +266,7 @@ func TestShareOfAPrice(t *testing.T) {
 		"nothing is left":                {200, 1000, 300, 1, true, midnight},
 		"for days":                       {1000, 1000, 299, 5, false, midnight},
 	} {
-		p := pipeline.Price{Calls: c.calls, Expected: c.calls, BatchSize: 100}
+		p := pipeline.Price{Calls: c.calls, Expected: pipeline.Outlook{Calls: c.calls}, BatchSize: 100}
 		q := pipeline.Quota{Limit: c.limit, Bulk: c.bulk, Unit: "call"}
 		if days, waits, goesOn := p.Days(cfg, q), p.Waits(cfg, q), p.GoesOn(cfg, q, now); days != c.days || waits != c.waits || !goesOn.Equal(c.goesOn) {
 			t.Errorf("%s: %d days, waits %v, goes on at %v", name, days, waits, goesOn)

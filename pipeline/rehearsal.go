@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -16,10 +17,12 @@ import (
 // refused it depends on which of two calls ends first: see [Rehearsals]. Its zero
 // value is not usable: see [NewRehearsal]. Whoever begins one calls End.
 type Rehearsal struct {
-	size   int // openids in a call, at most
-	slots  int // look-ups at once
+	call   time.Duration // how long one takes
+	size   int           // openids in one, at most
+	slots  int           // look-ups at once
 	window time.Duration
-	rate   *pace.Intake // nil: any number of events a second
+	rate   *pace.Intake   // nil: any number of events a second
+	turns  *pace.Throttle // of calls
 
 	now     time.Time // a clock of its own
 	taken   time.Time // when the latest event was
@@ -54,10 +57,16 @@ type doubt struct {
 	calls uint64 // that had begun when it was brought
 }
 
+// typicalCall is how long a call takes of an account that has made none.
+const typicalCall = 100 * time.Millisecond
+
 // NewRehearsal begins with nobody looked up yet, of a job that takes so many
-// events a second at most; 0 is no limit.
-func NewRehearsal(cfg Config, rate float64) *Rehearsal {
-	r := &Rehearsal{size: max(1, cfg.BatchSize), slots: max(1, cfg.Concurrency-1), window: cfg.WindowMax, now: time.Unix(0, 0)}
+// events a second at most; 0 is no limit. call is how long one takes: see [Quota].
+func NewRehearsal(cfg Config, rate float64, call CallTime) *Rehearsal {
+	r := &Rehearsal{
+		call: cmp.Or(call.Middle, typicalCall), size: max(1, cfg.BatchSize), slots: max(1, cfg.Concurrency-1), window: cfg.WindowMax,
+		now: time.Unix(0, 0), turns: pace.NewThrottle(cfg.Rate),
+	}
 	if rate > 0 {
 		r.rate = pace.NewIntake(r.now, rate)
 	}
@@ -67,9 +76,18 @@ func NewRehearsal(cfg Config, rate float64) *Rehearsal {
 // latency is how long a call takes.
 func (r *Rehearsal) latency() time.Duration {
 	if r.rng == nil {
-		return typicalCall
+		return r.call
 	}
-	return time.Duration(float64(typicalCall) * math.Exp(r.spread*r.rng.NormFloat64()))
+	return time.Duration(float64(r.call) * math.Exp(r.spread*r.rng.NormFloat64()))
+}
+
+// late is how late a call is for the turn that it waits for: chance decides which
+// of several is first.
+func (r *Rehearsal) late() time.Duration {
+	if r.rng == nil {
+		return 0
+	}
+	return time.Duration(r.rng.Int64N(int64(time.Millisecond)))
 }
 
 // Event is one that the job does not leave out, whatever it leads to.
@@ -95,27 +113,34 @@ func (r *Rehearsal) LookUp(openid string, refused bool) {
 	r.waiting = append(r.waiting, extra{r.now, openid, refused})
 }
 
-// End is when all events are taken in. It says how many calls were made, and of
-// how many openids, each as often as it was asked for.
-func (r *Rehearsal) End() (calls, asked int64) {
+// An Outlook is what comes of a rehearsal: what a job's look-ups take.
+type Outlook struct {
+	Calls       int64         // likely
+	Asked       int64         // openids in them, each as often as it is asked for
+	Least, Most int64         // between which numbers of calls chance lets it end
+	Lasts       time.Duration // likely
+}
+
+// End is when all events are taken in.
+func (r *Rehearsal) End() Outlook {
 	r.ended = true
 	return r.rest()
 }
 
 // endUnseen is End where nothing shows that the last event was the last.
-func (r *Rehearsal) endUnseen() (calls, asked int64) { return r.rest() }
+func (r *Rehearsal) endUnseen() Outlook { return r.rest() }
 
 // endBehind is End where another event shows it, which is none of the job's.
-func (r *Rehearsal) endBehind() (calls, asked int64) {
+func (r *Rehearsal) endBehind() Outlook {
 	r.untilRoom()
 	return r.End()
 }
 
-func (r *Rehearsal) rest() (calls, asked int64) {
+func (r *Rehearsal) rest() Outlook {
 	for r.dispatch(); r.pass(); {
 		r.dispatch()
 	}
-	return r.calls, r.asked
+	return Outlook{r.calls, r.asked, r.calls, r.calls, r.now.Sub(time.Unix(0, 0))}
 }
 
 func (r *Rehearsal) crowded() bool { return len(r.waiting) >= r.size || !r.rate.Ready(r.now) }

@@ -74,8 +74,11 @@ func (a *act) enter() (leave func()) {
 // after waits until another has come on.
 func (a *act) after(other *act) { a.wait(other.due.Add(1)) }
 
-// call makes a call.
+// call makes a call when it is its turn.
 func (a *act) call(group []extra) reply {
+	for wait := a.turns.Take(a.now, a.now); wait > 0; wait = a.turns.Take(a.now, a.now) {
+		a.wait(a.now.Add(wait + a.late()))
+	}
 	number := a.proof.begin()
 	began, latest := a.proof.numbers()
 	a.calls++

@@ -156,10 +156,10 @@ func TestReplayLeavesOut(t *testing.T) {
 		p := j.Progress
 		took := time.Since(began)
 		price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
-		if calls = w.asked() - calls; err != nil || price.Expected != int64(calls) {
+		if calls = w.asked() - calls; err != nil || price.Expected.Calls != int64(calls) {
 			t.Errorf("%d calls, the price is %+v: %v", calls, price, err)
 		}
-		if takes := price.Takes(cfg, rate); takes != 6*time.Second || took < takes-3*time.Second || took > takes+5*time.Second {
+		if takes := price.Takes(rate); takes != 6*time.Second || took < takes-3*time.Second || took > takes+5*time.Second {
 			t.Errorf("3 events took %v at %g a second, priced at %v", took, rate, takes)
 		}
 		if p.Records != 3 || p.Skipped != 497 || p.Done != 500 {
@@ -314,7 +314,7 @@ func TestReplayPausedWithoutQuota(t *testing.T) {
 			j := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: cfg.Subjects, From: from, To: n}}
 			price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
 			q, known := viewer.Quota(cfg, time.Now())
-			if err != nil || !known || price.Expected == 0 {
+			if err != nil || !known || price.Expected.Calls == 0 {
 				t.Errorf("price %+v, quota %+v: %v", price, q, err)
 			}
 			return price.Waits(cfg, q)
@@ -377,7 +377,7 @@ func TestReplayAtASmallRate(t *testing.T) {
 			t.Errorf("%d events took %v at 5 a second", n, took)
 		}
 		price, err := pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil)
-		if took := w.asked() - calls; err != nil || math.Abs(float64(price.Expected)/float64(took)-1) > 0.05 {
+		if took := w.asked() - calls; err != nil || math.Abs(float64(price.Expected.Calls)/float64(took)-1) > 0.05 {
 			t.Errorf("%d calls, the price is %+v: %v", took, price, err)
 		} else {
 			t.Logf("%d calls, priced at %d", took, price.Expected)

@@ -44,15 +44,16 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, n count, asJSON bool) er
 		most += earlier.Crawl.Listed // who has left is asked for too, and everybody may have
 	}
 	p := pipeline.Price{Messages: most, OpenIDs: most, LookUps: most, BatchSize: lane.BatchSize}
-	calls := pipeline.NewRehearsal(lane, j.Spec.Rate)
+	q, _ := o.board.Quota(lane, time.Now())
+	calls := pipeline.NewRehearsal(lane, j.Spec.Rate, q.Call)
 	for range most {
 		calls.Event()
 		calls.LookUp("", false) // WeChat has named them itself, each once
 	}
-	p.Calls, p.Asked = calls.End()
-	p.Expected = p.Calls
+	p.Expected = calls.End()
+	p.Calls = p.Expected.Calls
 	pages := (n.followers+9_999)/10_000 + 1
-	b := o.bill(lane, p, j.Spec.Rate)
+	b := o.bill(lane, p, j.Spec.Rate, j.Spec.Missing || j.Spec.SinceCrawl != "")
 	if asJSON {
 		return a.printJSON(struct {
 			AppID     string    `json:"appid"`
@@ -68,10 +69,6 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, n count, asJSON bool) er
 	if since := time.Since(n.at); since > time.Minute {
 		counted = ", " + age(new(since.Seconds())) + " ago"
 	}
-	atMost := ""
-	if j.Spec.Missing || j.Spec.SinceCrawl != "" {
-		atMost = " at most"
-	}
 	estimate := ""
 	if n.estimate != "" {
 		estimate = "by that count, which may have changed since: " + n.estimate
@@ -80,6 +77,6 @@ func (o *office) printBackfillPrice(a *app, j *job.Job, n count, asJSON bool) er
 		{"followers", grouped(uint64(n.followers)) + ", by WeChat's count" + counted},
 		{"estimate", estimate},
 		{"user/get", fmt.Sprintf("%s calls of the 500 a day that it has", grouped(uint64(pages)))},
-		{"API calls", fmt.Sprintf("%s%s, if none fails", grouped(uint64(p.Calls)), atMost)},
+		{"API calls", b.bound(grouped(uint64(p.Calls)) + ", if none fails")},
 	}, b.rows()...))
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
 	"github.com/wxenrich/wxenrich/pipeline"
@@ -13,6 +15,7 @@ import (
 type bill struct {
 	lane   pipeline.Config
 	price  pipeline.Price
+	atMost bool // it may be less: nobody knows whose answers are there already
 	quota  pipeline.Quota
 	takes  time.Duration
 	goesOn time.Time // after today's share of the quota is spent; zero if it suffices
@@ -27,6 +30,7 @@ type billJSON struct {
 	Limit   int64     `json:"quota_limit,omitempty"` // of today, if anybody has said it
 	Days    int64     `json:"days,omitempty"`
 	Seconds float64   `json:"seconds"`
+	AtMost  bool      `json:"at_most,omitempty"`            // calls, cost, days and seconds may be fewer
 	Waits   bool      `json:"waits_for_midnight,omitempty"` // bulk work has spent its share of today
 	GoesOn  time.Time `json:"goes_on,omitzero"`             // after a stand, as today's share is spent or will be by this
 
@@ -34,19 +38,19 @@ type billJSON struct {
 }
 
 // bill makes out what is known of the account's quota now.
-func (o *office) bill(lane pipeline.Config, p pipeline.Price, rate float64) *bill {
+func (o *office) bill(lane pipeline.Config, p pipeline.Price, rate float64, atMost bool) *bill {
 	now := time.Now()
 	q, known := o.board.Quota(lane, now)
 	if !known {
 		q = pipeline.Quota{Unit: "unknown"}
 	}
-	return &bill{lane: lane, price: p, quota: q, takes: p.Takes(lane, rate), goesOn: p.GoesOn(lane, q, now), now: now, hold: o.held(lane.AppID)}
+	return &bill{lane: lane, price: p, atMost: atMost, quota: q, takes: p.Takes(rate), goesOn: p.GoesOn(lane, q, now), now: now, hold: o.held(lane.AppID)}
 }
 
 func (b *bill) json() billJSON {
 	p, q := b.price, b.quota
 	return billJSON{
-		Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(b.lane, q), Seconds: b.takes.Seconds(),
+		Cost: p.Cost(q), Unit: q.Unit, Limit: q.Limit, Days: p.Days(b.lane, q), Seconds: b.takes.Seconds(), AtMost: b.atMost,
 		Waits: p.Waits(b.lane, q), GoesOn: b.goesOn, Hold: b.hold,
 	}
 }
@@ -54,10 +58,18 @@ func (b *bill) json() billJSON {
 func (b *bill) rows() [][2]string {
 	days, waits := b.price.Days(b.lane, b.quota), b.price.Waits(b.lane, b.quota)
 	return [][2]string{
-		{"quota", quotaText(b.lane, b.price, b.quota)},
-		{"time", takesText(b.takes, days, waits, b.stands())},
+		{"quota", b.bound(quotaText(b.lane, b.price, b.quota))},
+		{"time", b.bound(takesText(b.takes, days, waits, b.stands()))},
 		{"on hold", holdUntilText(b.hold)},
 	}
+}
+
+// bound says of a text that the number it begins with is a bound, if it is one.
+func (b *bill) bound(text string) string {
+	if b.atMost && text != "" && (unicode.IsDigit(rune(text[0])) || strings.HasPrefix(text, "about ")) {
+		return "at most " + text
+	}
+	return text
 }
 
 // stands is for how long it is until the work goes on that does not come to its end

@@ -161,7 +161,8 @@ func (f *deadRedriveFlags) look(ctx context.Context, o *office, m *morgue, accou
 	if err != nil {
 		return nil, err
 	}
-	best, worst := pipeline.NewRehearsal(lane, f.rate), pipeline.NewRehearsals(lane, f.rate)
+	q, _ := o.board.Quota(lane, time.Now())
+	best, worst := pipeline.NewRehearsal(lane, f.rate, q.Call), pipeline.NewRehearsals(lane, f.rate, q.Call)
 	type lookUp struct{ openid, lang string }
 	groups, people, asked := dead.Groups{}, map[string]struct{}{}, map[lookUp]struct{}{}
 	decoder := m.decoder(account.AppID)
@@ -205,11 +206,10 @@ func (f *deadRedriveFlags) look(ctx context.Context, o *office, m *morgue, accou
 		return nil, m.none()
 	}
 	out.OpenIDs, out.Groups = len(people), groups.List()
-	out.Calls, _ = best.End()
-	p := pipeline.Price{Messages: int64(out.Again), BatchSize: lane.BatchSize, Calls: out.Calls}
-	p.Expected, p.Asked, p.Least, p.Most = worst.End()
-	out.Worst, out.Least, out.Most = p.Expected, p.Least, p.Most
-	out.bill = o.bill(lane, p, f.rate)
+	out.Calls = best.End().Calls
+	p := pipeline.Price{Messages: int64(out.Again), BatchSize: lane.BatchSize, Calls: out.Calls, Expected: worst.End()}
+	out.Worst, out.Least, out.Most = p.Expected.Calls, p.Expected.Least, p.Expected.Most
+	out.bill = o.bill(lane, p, f.rate, false)
 	out.billJSON = out.bill.json()
 	return out, nil
 }
@@ -237,8 +237,8 @@ func (r *redriveFound) print(a *app, asJSON bool) error {
 // callsAgainText is how many calls a redrive takes if nobody is refused any more,
 // and if those are who were.
 func callsAgainText(p *pipeline.Price) string {
-	text := callsText(&pipeline.Price{Calls: p.Calls, Expected: p.Calls}, 0)
-	if p.Expected != p.Calls {
+	text := callsText(&pipeline.Price{Calls: p.Calls, Expected: pipeline.Outlook{Calls: p.Calls}})
+	if p.Expected.Calls != p.Calls {
 		text += "; " + aboutText(p) + ", if all who were refused are again"
 	}
 	return text

@@ -63,21 +63,38 @@ func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
 
 func TestPriceIsABound(t *testing.T) {
 	t.Parallel()
-	same, more := pipeline.Price{Calls: 7, Expected: 7, Least: 7, Most: 7}, pipeline.Price{Calls: 7, Expected: 61, Least: 61, Most: 61}
-	for age, want := range map[time.Duration]string{0: "7, if", time.Hour: "at most 7, if"} {
-		if got := callsText(&same, age); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
-			t.Errorf("--max-age %s: %s", age, got)
+	same, more := pipeline.Price{Calls: 7, Expected: pipeline.Outlook{Calls: 7, Least: 7, Most: 7}}, pipeline.Price{Calls: 7, Expected: pipeline.Outlook{Calls: 61, Least: 61, Most: 61}}
+	for atMost, want := range map[bool]string{false: "7, if", true: "at most 7, if"} {
+		b := &bill{atMost: atMost}
+		if got := b.bound(callsText(&same)); !strings.HasPrefix(got, want) || !strings.Contains(got, "no openid is refused") {
+			t.Errorf("at most %t: %s", atMost, got)
+		}
+		if got := b.json().AtMost; got != atMost {
+			t.Errorf("at most %t, as JSON %t", atMost, got)
 		}
 	}
-	if got := callsText(&more, 0); got != "about 61, if none fails; 7 if no openid is refused" {
+	atMost := &bill{atMost: true}
+	for text, want := range map[string]string{
+		"none": "none", "": "", "less than a second, if": "less than a second, if",
+		"3 days, for its share": "at most 3 days, for its share", "about 5s, if": "at most about 5s, if", "0.9% of a day's": "at most 0.9% of a day's",
+	} {
+		if got := atMost.bound(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := callsText(&more); got != "about 61, if none fails; 7 if no openid is refused" {
 		t.Error(got)
 	}
-	if got := callsText(&more, time.Hour); !strings.HasPrefix(got, "at most about 61") {
+	if got := atMost.bound(callsText(&more)); !strings.HasPrefix(got, "at most about 61") {
 		t.Error(got)
 	}
-	more.Least, more.Most = 40, 80
-	if got := callsText(&more, 0); got != "about 61, 40 to 80 as chance has it, if none fails; 7 if no openid is refused" {
+	more.Expected.Least, more.Expected.Most = 40, 80
+	if got := callsText(&more); got != "about 61, 40 to 80 as chance has it, if none fails; 7 if no openid is refused" {
 		t.Error(got)
+	}
+	zero := more
+	if zero.Expected.Least = 0; !strings.HasPrefix(callsText(&zero), "about 61, up to 80 as chance has it, if") {
+		t.Error(callsText(&zero))
 	}
 	if got := callsAgainText(&more); !strings.Contains(got, "no openid is refused; about 61, 40 to 80 as chance has it, if all who were refused are again") {
 		t.Error(got)

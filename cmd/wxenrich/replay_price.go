@@ -46,12 +46,15 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 	if err != nil {
 		return err
 	}
-	b := o.bill(lane, p, j.Spec.Rate)
+	b := o.bill(lane, p, j.Spec.Rate, j.Spec.MaxAge > 0)
+	if b.atMost {
+		p.Expected.Least = 0
+	}
 	if f.follow.json {
 		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,
 			Messages: p.Messages, Skipped: p.Skipped, Free: p.Free, OpenIDs: p.OpenIDs, LookUps: p.LookUps, Calls: p.Calls,
-			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected, Least: p.Least, Most: p.Most, billJSON: b.json(),
+			Refused: p.Refused, New: p.New, Share: p.Share, Expected: p.Expected.Calls, Least: p.Expected.Least, Most: p.Expected.Most, billJSON: b.json(),
 		}); err != nil {
 			return err
 		}
@@ -65,7 +68,7 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		{"openids", orNothing(p.OpenIDs)},
 		{"refused before", refusedText(p)},
 		{"never answered", newText(p)},
-		{"API calls", callsText(&p, j.Spec.MaxAge)},
+		{"API calls", b.bound(callsText(&p))},
 	}
 	if err := term.Of(a.out, a.getenv).Pairs(append(pairs, b.rows()...)); err != nil {
 		return err
@@ -108,19 +111,15 @@ func newText(p pipeline.Price) string {
 }
 
 // callsText is how many calls something takes if nobody is refused, and if those
-// are who are expected to be; at most so many, if answers that the service has
-// looked up so short a time ago serve too: the price knows of none of these.
-func callsText(p *pipeline.Price, maxAge time.Duration) string {
+// are who are expected to be.
+func callsText(p *pipeline.Price) string {
 	if p.Calls == 0 {
 		return "none"
 	}
 	best := grouped(uint64(p.Calls))
 	text := best + ", if none fails and no openid is refused"
-	if p.Expected != p.Calls {
+	if p.Expected.Calls != p.Calls {
 		text = aboutText(p) + ", if none fails; " + best + " if no openid is refused"
-	}
-	if maxAge > 0 {
-		return "at most " + text
 	}
 	return text
 }
@@ -128,9 +127,14 @@ func callsText(p *pipeline.Price, maxAge time.Duration) string {
 // aboutText is how many calls are likely, and between which numbers chance lets it
 // end.
 func aboutText(p *pipeline.Price) string {
-	about := "about " + grouped(uint64(p.Expected))
-	if p.Least != p.Most {
-		about += ", " + grouped(uint64(p.Least)) + " to " + grouped(uint64(p.Most)) + " as chance has it"
+	o := p.Expected
+	about := "about " + grouped(uint64(o.Calls))
+	switch {
+	case o.Least == o.Most:
+	case o.Least == 0:
+		about += ", up to " + grouped(uint64(o.Most)) + " as chance has it"
+	default:
+		about += ", " + grouped(uint64(o.Least)) + " to " + grouped(uint64(o.Most)) + " as chance has it"
 	}
 	return about
 }

@@ -10,7 +10,7 @@
 // value from time to time by compare-and-swap, and takes over the result. With
 // it goes what the replica is about to spend, a slice of what is left: so long
 // as all keep to what they have reserved, they do not go beyond a limit of our
-// own together.
+// own together. How long calls take goes with it too: what a price is made by.
 //
 //	next, d := ledger.Offer(now, shared, false) // store next where shared was
 //	ledger.Flushed(now, d, next)                // if that has worked

@@ -37,7 +37,7 @@ func New(cfg Config) *Ledger { return &Ledger{cfg: cfg} }
 func (l *Ledger) roll(now time.Time) {
 	l.shared = l.shared.today(now)
 	if l.own.Day != l.shared.Day {
-		l.own = Delta{Day: l.shared.Day}
+		l.own = Delta{Day: l.shared.Day, Took: l.own.Took}
 	}
 }
 
@@ -63,6 +63,7 @@ func (l *Ledger) Untold() bool { return l.own.Spent != (Spending{}) }
 
 // Flushed takes note that a delta is part of s, which is stored.
 func (l *Ledger) Flushed(now time.Time, d Delta, s Shared) {
+	l.own.Took = l.own.Took.minus(d.Took)
 	if d.Day == l.own.Day {
 		l.own.Spent, l.own.Bulk = l.own.Spent.minus(d.Spent), l.own.Bulk.minus(d.Bulk)
 	}
@@ -108,6 +109,16 @@ func (l *Ledger) Fill() float64 {
 		return 0
 	}
 	return float64(s.OpenIDs) / float64(s.Calls)
+}
+
+// Took takes note of how long a call took that was answered, or refused for somebody
+// in it.
+func (l *Ledger) Took(d time.Duration) { l.own.Took = l.own.Took.plus(lengthOf(d)) }
+
+// Typical is how long our calls take, lately, in the middle, 0 if there was none,
+// and the standard deviation of the logarithm of that.
+func (l *Ledger) Typical() (middle time.Duration, spread float64) {
+	return l.shared.Took.plus(l.own.Took).typical()
 }
 
 // Known reports whether the limit is anybody's word rather than [Default].

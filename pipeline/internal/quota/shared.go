@@ -11,6 +11,7 @@ type Shared struct {
 	Read  Reading  `json:"read"`            // the latest of this day
 	Spent Spending `json:"spent"`           // by us since then, or since midnight
 	Bulk  Spending `json:"bulk"`            // of all of this day's, by replay and backfill
+	Took  Length   `json:"took,omitzero"`   // our latest calls, of whatever day
 
 	Reserves map[string]Reserve `json:"reserves,omitempty"` // by replica
 
@@ -32,12 +33,13 @@ type Delta struct {
 	Day   string   `json:"day"`
 	Spent Spending `json:"spent"`
 	Bulk  Spending `json:"bulk"` // the part of it that was replay or backfill
+	Took  Length   `json:"took"`
 }
 
 // today is s as it stands at now: a new day begins with nothing spent.
 func (s Shared) today(now time.Time) Shared {
 	if day := Day(now); day != s.Day {
-		return Shared{Day: day, Limit: s.Limit, Unit: s.Unit, Votes: s.Votes}
+		return Shared{Day: day, Limit: s.Limit, Unit: s.Unit, Votes: s.Votes, Took: s.Took}
 	}
 	return s
 }
@@ -46,6 +48,7 @@ func (s Shared) today(now time.Time) Shared {
 // over.
 func (s Shared) Add(now time.Time, d Delta) Shared {
 	s = s.today(now)
+	s.Took = s.Took.plus(d.Took).lately()
 	if d.Day != s.Day {
 		return s
 	}

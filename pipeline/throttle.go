@@ -70,17 +70,11 @@ func (t *throttle) waitBelow(ctx context.Context) (began time.Time, ok bool) {
 	for ctx.Err() == nil {
 		wait := bulkLook
 		if t.live.Load() == 0 {
-			select {
-			case t.turn <- struct{}{}:
-				began, wait = t.take(time.Now())
-				<-t.turn
-				switch wait {
-				case 0:
-					return began, true
-				case whole:
-					wait = bulkLook
-				}
-			default:
+			switch began, wait = t.take(time.Now()); wait {
+			case 0:
+				return began, true
+			case whole:
+				wait = bulkLook
 			}
 		}
 		sleep(ctx, min(wait, bulkLook))

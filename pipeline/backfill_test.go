@@ -106,8 +106,13 @@ func TestBackfillOfSome(t *testing.T) {
 		kv := w.bucket()
 		viewer := w.viewer(kv)
 		w.publish(200, w.openid)
+		w.backfill(viewer, "backfill-dead", job.Spec{DryRun: true}) // whose asker is killed
+		time.Sleep(3 * time.Minute)
 		w.start(lifelike(), w.board(kv))
 		w.answers(200)
+		if w.becomes(viewer, "backfill-dead", job.Cancelled); w.pages() != 0 {
+			t.Errorf("%d pages for somebody who does not wait", w.pages())
+		}
 
 		w.backfill(viewer, "backfill-dry", job.Spec{DryRun: true})
 		if j := w.becomes(viewer, "backfill-dry", job.Done); j.Crawl.Followers != 500 || w.pages() != 1 || w.held("WX_EVENTS") != 200 {

@@ -21,6 +21,9 @@ const (
 	jobSilence = 15 * time.Second
 	// jobRetry is the wait after a job could not be begun or written down.
 	jobRetry = 5 * time.Second
+	// dryRunLasts is after how long nobody waits for a dry run any more: longer than
+	// the command does.
+	dryRunLasts = 2 * time.Minute
 )
 
 // doJobs does the account's jobs, one at a time, the oldest first, until ctx
@@ -34,6 +37,9 @@ func (l *Lane) doJobs(ctx context.Context, dry bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if dry {
+			l.dropDryRuns(ctx, time.Now())
+		}
 		j, wait := l.nextJob(time.Now(), seen, dry)
 		if j != nil {
 			wait = jobRetry
@@ -47,6 +53,20 @@ func (l *Lane) doJobs(ctx context.Context, dry bool) {
 			return
 		case <-timer.C:
 		case <-woken:
+		}
+	}
+}
+
+// dropDryRuns cancels those that nobody waits for: whoever asked was killed, and no
+// replica was there.
+func (l *Lane) dropDryRuns(ctx context.Context, now time.Time) {
+	for _, j := range l.board.Jobs(l.cfg.AppID) {
+		written := l.board.get(jobKey(j.AppID, j.ID)).written
+		if !j.Spec.DryRun || !j.Waiting() || j.Lane != l.cfg.Durable || l.clock.at(now).Sub(written) < dryRunLasts {
+			continue
+		}
+		if _, err := l.board.ChangeJob(ctx, j.AppID, j.ID, func(j *job.Job) error { return j.Cancel(now) }); err == nil {
+			l.log.Info("a dry run that nobody waits for is cancelled", slog.String("job", j.ID))
 		}
 	}
 }

@@ -45,9 +45,9 @@ on where it was; so does a replica after a crash, with no page lost and nobody
 answered twice. Exit code 3 when there is nobody to make an event of.
 
 --dry-run has WeChat say how many follow, by one call. It does not wait for an
-account on hold, unless only the day's calls are spent. Where WeChat cannot be
-asked now, or does not say, the price is that of the latest count there was, and
-says so; exit code 1 where there was none.`,
+account on hold, unless only the day's calls are spent. Where no replica runs, or
+WeChat cannot be asked now, or does not say, the price is that of the latest count
+there was, and says so; exit code 1 where there was none.`,
 		Example: `  wxenrich backfill --missing --detach
   wxenrich backfill --appid wx0123456789abcdef --rate 50 --new --detach`,
 	}

@@ -90,5 +90,8 @@ func TestBackfill(t *testing.T) {
 	w.environ = w.environ[:len(w.environ)-1]
 	w.run(t, "", "hold").want(t, 0, "", "")
 	w.run(t, "", "backfill", "--dry-run").want(t, 0, "on hold    manual, until somebody ends it", "")
+	w.run(t, "", "resume").want(t, 0, "", "")
 	service.end()
+	w.run(t, "", "backfill", "--dry-run").want(t, 0, "no replica is there with account "+testAppID, "")
+	w.run(t, "", "jobs", "list", "--all").want(t, 0, "dry run, cancelled", "")
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
@@ -61,8 +62,13 @@ func (o *office) resume(ctx context.Context, a *app, j job.Job, f followFlags) e
 	return o.follow(ctx, a, j, f)
 }
 
-// nobodyAfter is how long a job may wait before somebody is told.
-const nobodyAfter = 5 * time.Second
+const (
+	// nobodyAfter is how long a job may wait before somebody is told.
+	nobodyAfter = 5 * time.Second
+	// answerAfter is how long a dry run may take: a replica gives up by itself if it
+	// is refused, but not while its account is on hold.
+	answerAfter = time.Minute
+)
 
 // follow shows how a job goes until it ends. If ctx ends first the job is
 // paused.
@@ -83,7 +89,8 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var pace speed
-	waiting, told := time.Now(), false
+	began := time.Now()
+	waiting, told := began, false
 	for {
 		if now, err := o.board.Job(j.ID); err == nil {
 			j = now
@@ -96,9 +103,15 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		case !j.Waiting() && j.Holder == "":
 			progress.Done()
 			return o.ended(a, &j, f)
+		case j.Spec.DryRun && now.Sub(began) > answerAfter:
+			progress.Done()
+			return o.unanswered(ctx, a, &j, fmt.Sprintf("WeChat's word did not come within %s", age(new(answerAfter.Seconds()))), f)
 		case j.Waiting() && now.Sub(waiting) > nobodyAfter && !told:
 			told = true
 			progress.Done()
+			if j.Spec.DryRun && !o.served(ctx, &j) {
+				return o.unanswered(ctx, a, &j, fmt.Sprintf("no replica is there with account %s and durable %s", j.AppID, j.Lane), f)
+			}
 			if why := inTheWay(&j, o.board.Jobs(j.AppID)); why != "" {
 				fmt.Fprintf(a.err, "%s %s\n", j.ID, why)
 				break
@@ -115,6 +128,26 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		case <-woken:
 		}
 	}
+}
+
+// served reports whether a replica pulls for the lane that a job belongs to, as far
+// as anybody knows.
+func (o *office) served(ctx context.Context, j *job.Job) bool {
+	c, err := o.js.Consumer(ctx, j.Range.Stream, j.Lane)
+	return err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) || err == nil && c.CachedInfo().NumWaiting > 0
+}
+
+// unanswered ends a dry run that nobody answers: the price is by the latest count
+// there was.
+func (o *office) unanswered(ctx context.Context, a *app, j *job.Job, why string, f followFlags) error {
+	now, err := o.board.ChangeJob(ctx, j.AppID, j.ID, func(j *job.Job) error { return j.Cancel(time.Now()) })
+	if errors.Is(err, job.ErrOver) {
+		return o.ended(a, &now, f) // it was quicker
+	}
+	if err != nil {
+		return err
+	}
+	return o.priceByCount(a, j, failed("%s", why).hint("\"wxenrich run\" asks, where it runs"), f.json)
 }
 
 // interrupted pauses a job because whoever watched it has gone.

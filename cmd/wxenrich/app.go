@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/config"
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 )
 
 // streams is what the process is connected to.
@@ -82,6 +84,16 @@ func (a *app) getenv(name string) string {
 		}
 	}
 	return value
+}
+
+// say tells a person something beside what the command prints.
+func (a *app) say(format string, args ...any) {
+	_ = term.Of(a.err, a.getenv).Text("", fmt.Sprintf(format, args...)) // nobody can be told that it failed
+}
+
+// print prints a sentence that is what the command has to say.
+func (a *app) print(format string, args ...any) {
+	_ = term.Of(a.out, a.getenv).Text("", fmt.Sprintf(format, args...))
 }
 
 // faults are the single things wrong with the configuration, if that is what

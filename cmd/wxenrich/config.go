@@ -33,7 +33,7 @@ once. Exit code 2 if there is any; warnings alone are 0.`,
 				return printCheck(a, cfg, faults(err))
 			}
 			for _, w := range cfg.Warnings {
-				fmt.Fprintln(a.err, "warning:", w.Error())
+				a.say("warning: %s", w.Error())
 			}
 			if err != nil {
 				return usage("%w", err)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,10 +182,10 @@ func (m *morgue) read(ctx context.Context, bodies bool, visit func(dead.Place, *
 	}
 	progress.Done()
 	if sum.Foreign > 0 {
-		fmt.Fprintf(m.app.err, "note: %s messages are no dead letters\n", grouped(sum.Foreign))
+		m.app.say("note: %s messages are no dead letters", grouped(sum.Foreign))
 	}
 	for _, seq := range sum.Absent {
-		fmt.Fprintf(m.app.err, "note: %d is no dead letter that is meant\n", seq)
+		m.app.say("note: %d is no dead letter that is meant", seq)
 	}
 	return sum, nil
 }

@@ -103,12 +103,12 @@ func (f *deadPurgeFlags) run(ctx context.Context, m *morgue) error {
 // writeReceipts notes in the state bucket what is about to be removed.
 func (m *morgue) writeReceipts(ctx context.Context, purged []dead.Purged) error {
 	if m.cfg.State.Bucket == "" {
-		fmt.Fprintln(m.app.err, "note: state.bucket is empty: \"wxenrich audit\" will miss these events")
+		m.app.say("note: state.bucket is empty: \"wxenrich audit\" will miss these events")
 		return nil
 	}
 	kv, err := m.js.KeyValue(ctx, m.cfg.State.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		fmt.Fprintf(m.app.err, "note: there is no bucket %s: \"wxenrich audit\" will miss these events\n", m.cfg.State.Bucket)
+		m.app.say("note: there is no bucket %s: \"wxenrich audit\" will miss these events", m.cfg.State.Bucket)
 		return nil
 	}
 	if err == nil {

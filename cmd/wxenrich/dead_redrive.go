@@ -86,7 +86,7 @@ func (f *deadRedriveFlags) run(ctx context.Context, a *app, args []string) error
 			}
 			if j, ok, err := f.unfinished(o, account, asked); err != nil || ok && !f.dryRun {
 				if err == nil {
-					fmt.Fprintf(a.err, "going on with %s, which asks for the same\n", j.ID)
+					a.say("going on with %s, which asks for the same", j.ID)
 					err = o.resume(ctx, a, j, f.follow)
 				}
 				return err

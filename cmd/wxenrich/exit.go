@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 )
 
 // Exit codes.
@@ -49,8 +50,9 @@ func (e *exitError) hint(format string, args ...any) *exitError {
 	return e
 }
 
-// report prints an error once and says with which code to exit.
-func report(ctx context.Context, err error, stderr io.Writer) int {
+// report prints an error once and says with which code to exit. A hint is left
+// whole: it may be a command to be copied.
+func report(ctx context.Context, err error, stderr term.Screen) int {
 	if err == nil {
 		return 0
 	}
@@ -59,7 +61,9 @@ func report(ctx context.Context, err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
-		fmt.Fprintln(stderr, "wxenrich:", line)
+		text := strings.TrimLeft(line, " ")
+		head := "wxenrich: " + line[:len(line)-len(text)]
+		fmt.Fprintln(stderr, strings.Join(stderr.Entry(head, text), "\n"))
 	}
 	e, ok := errors.AsType[*exitError](err)
 	if !ok {

@@ -134,7 +134,7 @@ func (f *explainFlags) run(ctx context.Context, a *app, what string) error {
 	}
 	for _, n := range append(erased, note, unread) {
 		if n != "" {
-			fmt.Fprintln(a.err, "note:", n)
+			a.say("note: %s", n)
 		}
 	}
 	return nil

@@ -127,9 +127,9 @@ func (f *holdFlags) hold(ctx context.Context, a *app, board *pipeline.Board, app
 		return a.printJSON(holdReport{AppID: appid, Held: true, Until: until})
 	}
 	if until.IsZero() {
-		fmt.Fprintf(a.out, "%s is on hold until \"wxenrich resume --appid %s\"\n", appid, appid)
+		a.print("%s is on hold until \"wxenrich resume --appid %s\"", appid, appid)
 	} else {
-		fmt.Fprintf(a.out, "%s is on hold until %s\n", appid, until.Format(time.RFC3339))
+		a.print("%s is on hold until %s", appid, until.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (f *holdFlags) resume(ctx context.Context, a *app, board *pipeline.Board, a
 		return a.printJSON(holdReport{AppID: appid, Holds: held})
 	}
 	for _, h := range held {
-		fmt.Fprintf(a.out, "%s goes on; it was on hold since %s: %s\n", appid, h.Since.Format(time.RFC3339), holdText(&h))
+		a.print("%s goes on; it was on hold since %s: %s", appid, h.Since.Format(time.RFC3339), holdText(&h))
 	}
 	if len(held) == 0 {
 		return nothing("%s was not on hold, as far as is written down; every replica is told to go on all the same", appid)
@@ -200,7 +200,7 @@ func (f *holdFlags) probe(ctx context.Context, a *app, board *pipeline.Board, ap
 			if f.json {
 				return nil
 			}
-			fmt.Fprintf(a.out, "%s is answered again and goes on\n", appid)
+			a.print("%s is answered again and goes on", appid)
 			return nil
 		}
 		if probes(now) > probes(before) {

@@ -41,7 +41,7 @@ func (o *office) begin(ctx context.Context, a *app, j job.Job, anew bool, f foll
 		if anew || old.Over() || old.Kind != j.Kind || old.Lane != j.Lane || !old.Spec.Equal(j.Spec) || old.Range.Stream != j.Range.Stream {
 			continue
 		}
-		fmt.Fprintf(a.err, "going on with %s, which asks for the same; --new begins another\n", old.ID)
+		a.say("going on with %s, which asks for the same; --new begins another", old.ID)
 		return o.resume(ctx, a, old, f)
 	}
 	if err := o.board.AddJob(ctx, j); err != nil {
@@ -77,10 +77,10 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 		if f.json {
 			return a.printJSON(&j)
 		}
-		fmt.Fprintf(a.out, "%s: %s; \"wxenrich %s show %s\" says how far it is\n", j.ID, sizeText(&j), commandOf(j.Kind), j.ID)
+		a.print("%s: %s; \"wxenrich %s show %s\" says how far it is", j.ID, sizeText(&j), commandOf(j.Kind), j.ID)
 		return nil
 	}
-	fmt.Fprintf(a.err, "%s: %s\n", j.ID, sizeText(&j))
+	a.say("%s: %s", j.ID, sizeText(&j))
 	woken, stop := o.board.WatchJobs(j.AppID)
 	defer stop()
 	screen := term.Of(a.err, a.getenv)
@@ -113,10 +113,10 @@ func (o *office) follow(ctx context.Context, a *app, j job.Job, f followFlags) e
 				return o.unanswered(ctx, a, &j, fmt.Sprintf("no replica is there with account %s and durable %s", j.AppID, j.Lane), f)
 			}
 			if why := inTheWay(&j, o.board.Jobs(j.AppID)); why != "" {
-				fmt.Fprintf(a.err, "%s %s\n", j.ID, why)
+				a.say("%s %s", j.ID, why)
 				break
 			}
-			fmt.Fprintf(a.err, "no replica has begun it: is \"wxenrich run\" running with account %s and durable %s?\n", j.AppID, j.Lane)
+			a.say("no replica has begun it: is \"wxenrich run\" running with account %s and durable %s?", j.AppID, j.Lane)
 		default:
 			progress.Show(now, "%s", progressText(&j, pace.of(now, j.Progress.Done), screen))
 		}
@@ -183,13 +183,13 @@ func (o *office) ended(a *app, j *job.Job, f followFlags) error {
 		return o.priceByCount(a, j, failed("%s has failed: %s", j.ID, j.Note), f.json)
 	}
 	if f.silent {
-		fmt.Fprintf(a.err, "%s is %s: %s\n", j.ID, j.State, resultText(j))
+		a.say("%s is %s: %s", j.ID, j.State, resultText(j))
 	} else if f.json {
 		if err := a.printJSON(j); err != nil {
 			return err
 		}
 	} else if j.State == job.Done {
-		fmt.Fprintf(a.out, "%s is done: %s\n", j.ID, resultText(j))
+		a.print("%s is done: %s", j.ID, resultText(j))
 	}
 	switch j.State {
 	case job.Done:

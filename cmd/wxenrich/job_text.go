@@ -35,14 +35,17 @@ func resultText(j *job.Job) string {
 	}
 	p := j.Progress
 	about, atLeast := "", ""
-	switch {
-	case p.Uncounted() > 0 && j.Range.To > 0:
-		about = "at least "
-	case j.TakenOver > 0 && j.State != job.Done:
-		about = "about " // what the one before had in hand may be counted twice, until the end
+	gone := int64(0)
+	if j.Range.To > 0 {
+		gone = p.Uncounted()
 	}
-	if j.TakenOver > 0 || about != "" {
-		atLeast = "at least "
+	if j.TakenOver > 0 {
+		switch atLeast = "at least "; {
+		case gone > 0:
+			about = atLeast
+		case j.State != job.Done:
+			about = "about " // what the one before had in hand may be counted twice, until the end
+		}
 	}
 	left := "left out"
 	if j.Kind == job.Backfill {
@@ -60,8 +63,11 @@ func resultText(j *job.Job) string {
 			parts = append(parts, grouped(uint64(c.n))+" "+c.what)
 		}
 	}
-	if about == "at least " {
-		parts = append(parts, grouped(uint64(p.Uncounted()))+" gone, or answered by a replica that died before it counted them")
+	switch {
+	case gone > 0 && j.TakenOver > 0:
+		parts = append(parts, grouped(uint64(gone))+" gone, or answered by a replica that died before it counted them")
+	case gone > 0:
+		parts = append(parts, grouped(uint64(gone))+" gone before they were read")
 	}
 	return strings.Join(append(parts, atLeast+grouped(uint64(p.Calls))+" API calls", age(new(p.Active.Seconds()))), ", ")
 }

@@ -44,10 +44,14 @@ func TestJobInTheWay(t *testing.T) {
 func TestResultOfAJobWhoseReplicaDied(t *testing.T) {
 	t.Parallel()
 	j := job.Job{Range: job.Range{From: 1, To: 629}, Progress: job.Progress{Total: 629, Done: 629, Records: 519, Dead: 10, Calls: 6}}
+	if got := resultText(&j); !strings.HasPrefix(got, "519 records") || !strings.Contains(got, "100 gone before they were read, 6 API calls") {
+		t.Errorf("nobody died: %s", got)
+	}
+	j.TakenOver = 1
 	if got := resultText(&j); !strings.Contains(got, "at least 519 records") || !strings.Contains(got, "100 gone, or answered by a replica that died") || !strings.Contains(got, "at least 6 API calls") {
 		t.Error(got)
 	}
-	j.Progress.Records = 619
+	j.TakenOver, j.Progress.Records = 0, 619
 	if got := resultText(&j); strings.Contains(got, "at least") || strings.Contains(got, "died") {
 		t.Error(got)
 	}

@@ -259,6 +259,6 @@ func (o *office) change(ctx context.Context, a *app, j job.Job, asJSON bool, cha
 	if asJSON {
 		return a.printJSON(&j)
 	}
-	fmt.Fprintf(a.out, "%s is %s: %s\n", j.ID, j.State, resultText(&j))
+	a.print("%s is %s: %s", j.ID, j.State, resultText(&j))
 	return nil
 }

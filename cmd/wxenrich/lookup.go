@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -64,7 +63,7 @@ func lookup(ctx context.Context, a *app, l lookupFlags, openids []string) error 
 	for _, openid := range openids {
 		switch {
 		case !events.ValidOpenID(openid):
-			fmt.Fprintf(a.err, "%s: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -\n", term.Clean(openid))
+			a.say("%s: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -", term.Clean(openid))
 		case !slices.Contains(valid, openid):
 			valid = append(valid, openid)
 		}
@@ -77,7 +76,7 @@ func lookup(ctx context.Context, a *app, l lookupFlags, openids []string) error 
 	}
 	for _, r := range d.refused {
 		meaning, _ := wxapi.Explain(r.err)
-		fmt.Fprintf(a.err, "%s: refused by WeChat: %d %s\n", r.openid, r.err.Code, meaning)
+		a.say("%s: refused by WeChat: %d %s", r.openid, r.err.Code, meaning)
 	}
 	if err := l.print(a, d.found); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 	"github.com/wxenrich/wxenrich/events"
 )
 
@@ -124,7 +125,7 @@ func TestSignalIsACancellation(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(received{os.Interrupt})
 	var errs strings.Builder
-	if code := report(ctx, fmt.Errorf("reading: %w", context.Cause(ctx)), &errs); code != exitInterrupted || errs.String() != "wxenrich: interrupted\n" {
+	if code := report(ctx, fmt.Errorf("reading: %w", context.Cause(ctx)), term.Screen{Writer: &errs}); code != exitInterrupted || errs.String() != "wxenrich: interrupted\n" {
 		t.Errorf("exit code %d: %s", code, &errs)
 	}
 }

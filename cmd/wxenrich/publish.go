@@ -148,7 +148,7 @@ func (p publishFlags) checkServed(ctx context.Context, a *app, js jetstream.JetS
 	}
 	board, err := openBoard(ctx, js, cfg, slog.New(slog.DiscardHandler))
 	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		fmt.Fprintf(a.err, "note: whether account %s is served cannot be told: %v\n", account.AppID, err)
+		a.say("note: whether account %s is served cannot be told: %v", account.AppID, err)
 		return nil
 	}
 	defer board.Close()
@@ -251,7 +251,7 @@ func publishRows(ctx context.Context, a *app, q *publishQueue, in rows, encode f
 			}
 			if s.bad++; s.bad <= maxBadLines {
 				progress.Done()
-				fmt.Fprintf(a.err, "line %d: %s\n", x.number, term.Clean(x.fault))
+				a.say("line %d: %s", x.number, term.Clean(x.fault))
 			}
 			continue
 		}

@@ -18,7 +18,7 @@ import (
 func execute(ctx context.Context, args []string, s streams) int {
 	root := newRoot(&app{streams: s})
 	root.SetArgs(args)
-	return report(ctx, root.ExecuteContext(ctx), s.err)
+	return report(ctx, root.ExecuteContext(ctx), term.Of(s.err, (&app{streams: s}).getenv))
 }
 
 func newRoot(a *app) *cobra.Command {

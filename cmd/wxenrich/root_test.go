@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/term"
 )
 
 func TestUsage(t *testing.T) {
@@ -74,10 +76,11 @@ func TestReport(t *testing.T) {
 		"lines":       {t.Context(), usage("a\nb").hint("h"), 2, "wxenrich: a\nwxenrich: b\nhint: h\n"},
 		"wrapped":     {t.Context(), errors.Join(nothing("none")), 3, "wxenrich: none\n"},
 		"interrupted": {interrupted, usage("%w", context.Canceled), 130, "wxenrich: interrupted\n"},
+		"narrow":      {t.Context(), usage("one two three four\n  five six").hint("nats stream edit WX_EVENTS --max-age 720h"), 2, "wxenrich: one two three\n          four\nwxenrich:\n    five six\nhint: nats stream edit WX_EVENTS --max-age 720h\n"},
 		"too late":    {interrupted, errors.New("x"), 1, "wxenrich: x\n"},
 	} {
 		var b bytes.Buffer
-		if code := report(c.ctx, c.err, &b); code != c.code || b.String() != c.text {
+		if code := report(c.ctx, c.err, term.Screen{Writer: &b, TTY: name == "narrow", Width: 26}); code != c.code || b.String() != c.text {
 			t.Errorf("%s: %d %q, want %d %q", name, code, b.String(), c.code, c.text)
 		}
 	}

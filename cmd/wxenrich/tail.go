@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -94,7 +93,7 @@ func tail(ctx context.Context, a *app, t tailFlags) error {
 		switch {
 		case err != nil:
 			// What is not a record may be in a stream that others share.
-			fmt.Fprintf(a.err, "skipped a message on %s: %v\n", m.Subject(), err)
+			a.say("skipped a message on %s: %v", m.Subject(), err)
 		case t.wants(&rec):
 			if err := print(&rec); err != nil {
 				return err

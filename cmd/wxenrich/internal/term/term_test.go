@@ -135,8 +135,12 @@ func TestWrap(t *testing.T) {
 		t.Errorf("without a terminal: -want +got\n%s", d)
 	}
 	s.TTY, s.Width = true, 10
-	want := []string{"  one two", "  三四 six", "  longert…", "  end"}
+	want := []string{"  one two", "  三四 six", "  longerth", "  analine", "  end"}
 	if d := cmp.Diff(want, s.Wrap("  ", "one two 三四 six longerthanaline end")); d != "" {
 		t.Errorf("-want +got\n%s", d)
+	}
+	s.Width = 1
+	if d := cmp.Diff([]string{"  四"}, s.Wrap("  ", "四")); d != "" {
+		t.Errorf("no room at all: -want +got\n%s", d)
 	}
 }

@@ -31,7 +31,7 @@ func (s Screen) Entry(head, text string) []string {
 }
 
 // Wrap breaks text between words so that it fits the screen, on a terminal
-// only. Every line is indented.
+// only; a word that is longer is broken too. Every line is indented.
 func (s Screen) Wrap(indent, text string) []string {
 	text = Clean(text)
 	if !s.TTY {
@@ -48,10 +48,14 @@ func (s Screen) Wrap(indent, text string) []string {
 			line += " "
 		}
 		line += word
+		for line != indent && width.StringWidth(line) > s.Width { // a word that no line holds
+			part := width.Truncate(line, s.Width, "")
+			if len(part) <= len(indent) {
+				break // nor a character of it
+			}
+			lines = append(lines, part)
+			line = indent + line[len(part):]
+		}
 	}
-	lines = append(lines, line)
-	for i := range lines {
-		lines[i] = s.Fit(lines[i])
-	}
-	return lines
+	return append(lines, line)
 }

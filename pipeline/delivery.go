@@ -22,32 +22,31 @@ type delivery struct {
 	refused   *cause            // not nil: why the openid was refused before
 	record    *events.Record    // not nil: the message is a record, which is the answer
 	letter    *dead.Letter      // not nil: the message is a dead letter, and this is what it says
-	left      bool              // it is none of the task's
-	erased    bool              // the person is: there is no answer
 
 	pending    uint64 // how many events the durable had left behind it
 	deliveries uint64 // how often it was delivered, as far as the server remembers
 	order      uint64 // the durable's number for this delivery
-	back       bool   // the durable went back: it has begun to count anew
+	crashes    int    // it was in hand in so many
 
-	sealed  bool // it may end the process, and is not decoded yet
-	opened  bool // it is or was handled in spite of that
-	crashes int  // it was in hand in so many
+	taken time.Time  // it did not come into our hands before
+	span  trace.Span // nil if it has none
 
-	taken  time.Time // it did not come into our hands before
-	repeat bool      // it may have been in others' before
+	left   bool // it is none of the task's
+	erased bool // the person is: there is no answer
+	back   bool // the durable went back: it has begun to count anew
+	sealed bool // it may end the process, and is not decoded yet
+	opened bool // it is or was handled in spite of that
+	repeat bool // it may have been in others' hands before
 	// forgotten: the durable does not know any more what was acknowledged, so
 	// that its look-up would be one of many for nothing.
 	forgotten bool
 	found     found // whether it has an answer already
 
-	stored  outputSet  // the outputs that hold its answer, as far as we know
-	settled bool       // it is answered for all of them, and the ack is sent
-	span    trace.Span // nil if it has none
+	stored  outputSet // the outputs that hold its answer, as far as we know
+	settled bool      // it is answered for all of them, and the ack is sent
+	heir    bool      // it waits for what becomes of a former delivery: see succession
+	held    bool      // by hand
 
-	heir bool // it waits for what becomes of a former delivery: see succession
-
-	held       bool      // by hand
 	beaten     time.Time // when the server last heard that it is in hand
 	prev, next *delivery // in hand.list
 }

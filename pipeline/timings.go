@@ -46,26 +46,28 @@ func NewTimings(meter metric.Meter) (*Timings, error) {
 type laneTimings struct {
 	*Timings
 	account metric.MeasurementOption // made once: an option for each event would cost more than the record
+	record  []metric.RecordOption    // the same, as Record takes it
 }
 
 func (t *Timings) of(appid string) laneTimings {
-	return laneTimings{t, metric.WithAttributeSet(attribute.NewSet(attribute.String("appid", appid)))}
+	account := metric.WithAttributeSet(attribute.NewSet(attribute.String("appid", appid)))
+	return laneTimings{t, account, []metric.RecordOption{account}}
 }
 
 func (t laneTimings) answered(stored, now time.Time) {
 	if t.Timings != nil {
-		t.event.Record(context.Background(), now.Sub(stored).Seconds(), t.account)
+		t.event.Record(context.Background(), now.Sub(stored).Seconds(), t.record...)
 	}
 }
 
 func (t laneTimings) lookedUp(oldest, now time.Time) {
 	if t.Timings != nil {
-		t.waited.Record(context.Background(), now.Sub(oldest).Seconds(), t.account)
+		t.waited.Record(context.Background(), now.Sub(oldest).Seconds(), t.record...)
 	}
 }
 
 func (t laneTimings) published(d time.Duration) {
 	if t.Timings != nil {
-		t.publish.Record(context.Background(), d.Seconds(), t.account)
+		t.publish.Record(context.Background(), d.Seconds(), t.record...)
 	}
 }

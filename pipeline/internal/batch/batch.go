@@ -14,9 +14,16 @@ type Item[K comparable, V, S any] struct {
 	Since   time.Time // when the first of Waiters came
 	State   S         // the caller's notes on the key; they end with the item
 
-	parked []V // came while the item was taken
+	parked []V  // came while the item was taken
+	first  [1]V // what Waiters begins as: most keys have one
 	taken  bool
-	shared int // of all who came: those who found somebody waiting
+	shared int32 // of all who came: those who found somebody waiting
+}
+
+func newItem[K comparable, V, S any](now time.Time, k K, v V) *Item[K, V, S] {
+	it := &Item[K, V, S]{Key: k, Since: now, first: [1]V{v}}
+	it.Waiters = it.first[:]
+	return it
 }
 
 // A Batcher holds items in two states: open, waiting to be taken, and taken,
@@ -54,7 +61,7 @@ func (b *Batcher[K, V, S]) Add(now time.Time, k K, v V) {
 	it := b.items[k]
 	switch {
 	case it == nil:
-		it = &Item[K, V, S]{Key: k, Since: now, Waiters: []V{v}}
+		it = newItem[K, V, S](now, k, v)
 		b.items[k] = it
 		b.open.pushBack(it)
 		return
@@ -74,7 +81,8 @@ func (b *Batcher[K, V, S]) Alone(now time.Time, k K, v V) *Item[K, V, S] {
 		b.Add(now, k, v)
 		return nil
 	}
-	it := &Item[K, V, S]{Key: k, Since: now, Waiters: []V{v}, taken: true}
+	it := newItem[K, V, S](now, k, v)
+	it.taken = true
 	b.items[k] = it
 	return it
 }
@@ -121,7 +129,7 @@ func (b *Batcher[K, V, S]) Drop(it *Item[K, V, S]) []V {
 
 func (b *Batcher[K, V, S]) forget(it *Item[K, V, S]) {
 	delete(b.items, it.Key)
-	b.shared -= it.shared
+	b.shared -= int(it.shared)
 }
 
 // Flush forgets every open item, and gives back all who waited.

@@ -14,7 +14,7 @@ const (
 	// mostStoring is how many groups' answers are on their way into the output at
 	// once: as many as it takes to keep JetStream busy. No call begins meanwhile,
 	// since its answer would only wait, and take memory.
-	mostStoring = 16
+	mostStoring = 8
 	// backlogPatience is the longest wait for a batch to fill in a backlog.
 	backlogPatience = 10 * time.Second
 )

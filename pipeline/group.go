@@ -52,6 +52,9 @@ type outcome struct {
 	convicted []verdict // of done: refused for good
 	refused   int       // of done: how many made a call fail
 
+	stored bool // rows of an answer were
+	waited bool // for others to be, and not for a moment only
+
 	hold   *Hold // the account is unable; nil if it is fine
 	halved int   // the batch size that WeChat seems to take; 0 if not in question
 }

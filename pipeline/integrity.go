@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/match"
@@ -22,34 +23,36 @@ const (
 	// unusableLimit is how many answers may pass without a row to rely on
 	// before a person is asked for alone; as many again, and there is no answer.
 	unusableLimit = 6
+	// shortWait is how long an answer may wait for others to be stored without that
+	// being a sign of too many: they come in bursts.
+	shortWait = 5 * time.Millisecond
 	// smallGroup is asked singly rather than divided any further.
 	smallGroup = 2
 )
 
 // finish settles the items that an answer answers, and sorts out the others.
 func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began moment, o *outcome) {
-	asked := make([]string, len(items))
-	for i, it := range items {
-		asked[i] = it.Key.openid
+	s := sheets.Get().(*sheet)
+	defer s.free()
+	for _, it := range items {
+		s.asked = append(s.asked, it.Key.openid)
 	}
 	users = slices.DeleteFunc(users, func(u wechat.User) bool { return u.Blank() }) // as good as no row
-	rows := make([]match.Row, len(users))
 	for i := range users {
-		rows[i] = match.Row{OpenID: users[i].OpenID, UnionID: users[i].UnionID, Follows: users[i].Subscribe == 1}
+		u := &users[i]
+		s.rows = append(s.rows, match.Row{OpenID: u.OpenID, UnionID: u.UnionID, Follows: u.Subscribe == 1})
 	}
-	found, doubt := match.Match(asked, rows)
+	found, doubt := match.Match(s.asked, s.rows)
 	if doubt == match.None {
-		doubt = l.contradicted(items, rows, found)
+		doubt = l.contradicted(items, s.rows, found)
 	}
 	if doubt == match.None {
-		doubt = l.hear(c, items, rows, found, o)
+		doubt = l.hear(c, items, s.rows, found, o)
 	}
 	if doubt != match.None {
 		l.doubtful(c, items, users, found, doubt, o)
 		return
 	}
-	settled := make([]*item, 0, len(items))
-	rowsOf := make([]*wechat.User, 0, len(items)) // of settled
 	for i, it := range items {
 		if found[i] == elsewhere {
 			continue
@@ -71,32 +74,33 @@ func (l *Lane) finish(c contexts, items []*item, users []wechat.User, began mome
 			l.single(c, it, o)
 			continue
 		}
-		settled, rowsOf = append(settled, it), append(rowsOf, u)
+		s.people, s.users = append(s.people, it), append(s.users, u)
 	}
-	l.answerRows(c, settled, rowsOf, began, o)
+	l.answerRows(c, s, began, o)
 }
 
-// answerRows answers people with the rows of a batch that is believed.
-func (l *Lane) answerRows(c contexts, items []*item, users []*wechat.User, began moment, o *outcome) {
+// answerRows answers a sheet's people with the rows of a batch that is believed.
+func (l *Lane) answerRows(c contexts, s *sheet, began moment, o *outcome) {
+	ready := time.Now()
 	select {
 	case l.storing <- struct{}{}:
 		defer func() { <-l.storing }() // before the loop hears of it
 	case <-c.stop.Done(): // whoever stops does not wait
 	}
-	answers := make([]answer, 0, len(items))
-	for i, it := range items {
-		l.learn(users[i])
-		marker := l.lacking(users[i])
+	o.stored, o.waited = true, o.waited || time.Since(ready) > shortWait
+	for i, it := range s.people {
+		l.learn(s.users[i])
+		marker := l.lacking(s.users[i])
 		for _, d := range it.Waiters {
-			answers = append(answers, l.record(d, users[i], events.FromBatch, marker, began.time))
+			s.answers = append(s.answers, l.record(d, s.users[i], events.FromBatch, marker, began.time))
 		}
 	}
-	l.seconds.earn(len(items))
-	l.settle(c, answers)
-	for i, it := range items {
-		l.remember(it, users[i], began)
+	l.seconds.earn(len(s.people))
+	l.settle(c, s.answers)
+	for i, it := range s.people {
+		l.remember(it, s.users[i], began)
 	}
-	o.done = append(o.done, items...)
+	o.done = append(o.done, s.people...)
 }
 
 // learn notes what an answer that is believed says of the account.

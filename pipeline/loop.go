@@ -53,6 +53,7 @@ type loop struct {
 	langs  bool        // some event asked for another language than the account's
 	bucket *pace.Bucket
 	window pace.Window
+	stride pace.Stride
 
 	preparing
 	period period // ends when the lane stops or goes on hold
@@ -87,6 +88,7 @@ func newLoop(l *Lane, b binding, c contexts) *loop {
 		size:        l.cfg.BatchSize,
 		bucket:      pace.NewBucket(now, l.budget.early(now), earlyBurst),
 		window:      pace.Window{Fixed: l.cfg.Fixed, Wait: l.cfg.Window, Max: l.cfg.WindowMax, Linger: linger},
+		stride:      pace.NewStride(mostStoring, l.cfg.Concurrency),
 		done:        make(chan outcome, l.cfg.Concurrency+plainSettles),
 		bound:       make(chan rebinding, 1),
 		asked:       make(chan struct{}, 1),
@@ -207,6 +209,9 @@ func (l *loop) settled(o outcome) {
 	}
 	l.calls--
 	l.room.leave(l.task != nil)
+	if o.stored {
+		l.stride.Stored(o.waited)
+	}
 	now := time.Now()
 	l.share.Add(len(o.done)-o.refused, o.refused)
 	for _, v := range o.convicted {

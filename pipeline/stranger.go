@@ -23,7 +23,7 @@ func (l *loop) concurrency() int {
 	if l.proof.known() == "" {
 		return min(strangerCalls, l.cfg.Concurrency)
 	}
-	return l.throttle.atOnce()
+	return min(l.throttle.atOnce(), l.stride.Limit())
 }
 
 // enter stands between a refused group and its splitting while nobody of the

@@ -100,11 +100,10 @@ func (l *Lane) hearTogether(c contexts, items []*item, lacking []int, rows []mat
 		return doubt
 	}
 	var differ []int // of lacking
-	var settled []*item
-	var rowsOf []*wechat.User // of settled
+	var s sheet
 	for n, r := range at {
 		if r >= 0 && again[r].Follows && again[r].UnionID == "" {
-			settled, rowsOf = append(settled, group[n]), append(rowsOf, &users[r])
+			s.people, s.users = append(s.people, group[n]), append(s.users, &users[r])
 			continue
 		}
 		differ = append(differ, n)
@@ -129,9 +128,9 @@ func (l *Lane) hearTogether(c contexts, items []*item, lacking []int, rows []mat
 	for _, i := range lacking {
 		found[i] = elsewhere
 	}
-	l.answerRows(c, settled, rowsOf, began, o)
+	l.answerRows(c, &s, began, o)
 	if !anyUnionID(rows) && !anyUnionID(again) {
-		l.unionIDs.lacks(len(settled))
+		l.unionIDs.lacks(len(s.people))
 	}
 	return match.None
 }

@@ -7,13 +7,16 @@ import (
 )
 
 // The service lets garbage be, beside what it holds, before it collects it: so
-// many percent of that, and gcRoom at least; as long as GOGC does not say. The
-// runtime's 100 % takes a third more memory in a backlog, where 50 take a tenth
-// more processor time, and what bounds a container is memory. A process that holds
-// little would collect many times a second by that, and save nothing that counts.
+// many percent of that, and as much as a heap of gcHeap has room for; as long as
+// GOGC does not say. The runtime's 100 % takes a third more memory in a large
+// backlog, where 50 take a tenth more processor time, and what bounds a container
+// is memory. A process that holds little would collect many times a second by
+// that, and save nothing that counts. The percentage is bounded because it stands
+// for a moment too when little has become much.
 const (
-	gcPercent = 50
-	gcRoom    = 8 << 20 // bytes
+	gcPercent     = 50
+	mostGCPercent = 200
+	gcHeap        = 26 << 20 // bytes
 )
 
 // saveMemory sees to that for as long as the process lives.
@@ -37,7 +40,7 @@ func tendGarbage(percent int) {
 }
 
 // gcPercentFor is the percentage for what was live at the latest collection.
-// The runtime lets as much be in a heap of 4 MiB at least.
 func gcPercentFor(live uint64) int {
-	return int(max(gcPercent, 100*gcRoom/max(live, 4<<20)))
+	room := gcHeap - int64(live)
+	return int(min(max(gcPercent, 100*room/max(1, int64(live))), mostGCPercent))
 }

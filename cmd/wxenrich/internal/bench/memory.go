@@ -3,7 +3,7 @@ package bench
 // What the service takes besides what it holds, and for an event in hand besides
 // its bytes: the message, what is known of it, its row, its record and headers.
 const (
-	baseMemory = 48 << 20
+	baseMemory = 52 << 20
 	perEvent   = 4 << 10
 	perLane    = 100 << 10
 	perAccount = 2 << 20 // that is busy: the unionids that it has seen, to know a mixed-up answer by

@@ -59,7 +59,8 @@ func (q *publishQueue) unsure() string {
 }
 
 // publish sends one event. The first is waited for, so that a missing stream is
-// known before a million lines are read.
+// known before a million lines are read; and a little longer than the command goes
+// on, so that it is known whether it is stored.
 func (q *publishQueue) publish(ctx context.Context, line int, data []byte, contentType string) error {
 	q.line = line
 	m := nats.NewMsg(q.subject)
@@ -68,9 +69,10 @@ func (q *publishQueue) publish(ctx context.Context, line int, data []byte, conte
 	m.Header[events.HeaderMsgID] = []string{q.id(line)}
 	m.Header[events.HeaderContentType] = []string{contentType}
 	if q.acked == 0 && len(q.pending) == 0 {
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		first, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
-		if _, err := q.js.PublishMsg(ctx, m); err != nil {
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(settleTimeout, cancel) })()
+		if _, err := q.js.PublishMsg(first, m); err != nil {
 			return err
 		}
 		q.acked, q.line = 1, line+1

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 
+	"github.com/wxenrich/wxenrich/cmd/wxenrich/internal/natsconn"
 	"github.com/wxenrich/wxenrich/events"
 )
 
@@ -216,4 +219,33 @@ func TestPublishFromTables(t *testing.T) {
 		}
 	}
 	w.run(t, "", "publish", "--column", "1", "--from", "csv", ids[0]).want(t, 2, "", "not for arguments")
+}
+
+// Of the first event, too, it is known whether it is stored when somebody who has
+// pressed Ctrl-C is told.
+func TestInterruptedFirstPublish(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	nc, err := natsconn.Connect(t.Context(), natsconn.Settings{URL: w.nats.URL()}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	q, err := newPublishQueue(nc, "slow", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	if _, err := w.nats.Connect().Subscribe("slow", func(m *nats.Msg) { // as a stream does, but for the time it takes
+		interrupt()
+		_ = m.Respond([]byte(`{"stream":"S","seq":1}`))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for q.acked == 0 && ctx.Err() == nil { // before the server knows of the subscription nobody is there
+		err = q.publish(ctx, 1, nil, "text/plain")
+	}
+	if err != nil || q.acked != 1 || ctx.Err() == nil {
+		t.Errorf("%d are known to be stored, %v", q.acked, err)
+	}
 }

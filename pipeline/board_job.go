@@ -39,11 +39,12 @@ func NewJobID(kind job.Kind, now time.Time) string {
 // NextJobID names a job of which an account does one after the other: two that begin
 // in the same moment, with the same behind them, get the same name, which only one
 // of them can have.
-func NextJobID(kind job.Kind, now time.Time, behind []job.Job) string {
+func NextJobID(kind job.Kind, appid string, now time.Time, behind []job.Job) string {
 	h := sha256.New()
+	fmt.Fprintln(h, appid)
 	for _, j := range behind {
 		if j.Kind == kind {
-			fmt.Fprintln(h, j.AppID, j.ID)
+			fmt.Fprintln(h, j.ID)
 		}
 	}
 	return jobID(kind, now, base32.StdEncoding.EncodeToString(h.Sum(nil))[:8])

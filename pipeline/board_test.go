@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wxenrich/wxenrich/pipeline"
+	"github.com/wxenrich/wxenrich/pipeline/job"
 	"github.com/wxenrich/wxenrich/wechat/wechattest"
 )
 
@@ -285,4 +286,30 @@ func TestKnownGoodHasLeft(t *testing.T) {
 			t.Errorf("%d of 100 good events are answered after an hour: %+v", n, lane.State())
 		}
 	})
+}
+
+// Accounts redrive beside each other; of one account's that begin in the same moment
+// only one may.
+func TestNextJobID(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
+	next := func(appid string, behind ...job.Job) string {
+		return pipeline.NextJobID(job.Redrive, appid, now, behind)
+	}
+	first := next("wxa")
+	done := job.Job{ID: first, AppID: "wxa", Kind: job.Redrive, State: job.Done}
+	replay := job.Job{ID: "replay-1", AppID: "wxa", Kind: job.Replay, State: job.Done}
+	for name, c := range map[string]struct {
+		id   string
+		same bool
+	}{
+		"the same moment":              {next("wxa"), true},
+		"beside a job of another kind": {next("wxa", replay), true},
+		"the one behind it":            {next("wxa", done), false},
+		"another account's":            {next("wxb"), false},
+	} {
+		if (c.id == first) != c.same {
+			t.Errorf("%s: %s and %s", name, first, c.id)
+		}
+	}
 }

@@ -257,7 +257,7 @@ func (f *deadRedriveFlags) job(ctx context.Context, o *office, m *morgue, accoun
 			hint("publish the events again instead: \"wxenrich dead export\" has them")
 	}
 	j := newJob(job.Redrive, account, time.Now())
-	j.ID = pipeline.NextJobID(j.Kind, j.Created, f.behind)
+	j.ID = pipeline.NextJobID(j.Kind, j.AppID, j.Created, f.behind)
 	j.Range = job.Range{Stream: p.Stream, Born: info.Created, Subjects: p.Subjects, From: found.first.Seq, To: found.last.Seq}
 	j.Spec = job.Spec{Rate: f.rate, Letters: &job.Letters{Selection: m.sel, MaxHops: f.maxHops, Oldest: found.first.Stored}}
 	total, err := pipeline.CountRange(ctx, o.js, j.Range)

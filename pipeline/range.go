@@ -36,7 +36,7 @@ const (
 func newRangeWatch(t *task, now time.Time) rangeWatch {
 	w := rangeWatch{reached: make(chan bool, 1), checkedAt: now, wait: checkFirst}
 	if t != nil && t.rate > 0 {
-		w.rate = pace.NewIntake(now, t.rate)
+		w.rate = pace.NewIntake(t.rate)
 	}
 	return w
 }
@@ -130,12 +130,17 @@ func (l *loop) nextOfRange(now time.Time, sooner func(time.Time)) {
 }
 
 // rangeAnswered reports whether everything in the range has been delivered and
-// acked. Who had something in hand and died holds it until AckWait is over.
+// acked. Who had something in hand and died holds it until AckWait is over. What is
+// behind the range may be anybody's, or on its way to nobody.
 func (l *Lane) rangeAnswered(consumer jetstream.Consumer) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	info, err := consumer.Info(ctx)
-	return err == nil && info.NumAckPending == 0 && (info.NumPending == 0 || info.Delivered.Stream >= l.task.to)
+	if err != nil {
+		return false
+	}
+	nothing := info.NumAckPending == 0 && (info.NumPending == 0 || info.Delivered.Stream >= l.task.to)
+	return nothing || info.AckFloor.Stream >= l.task.to
 }
 
 // checkedRange takes what was found. If something is left it is pulled for, as

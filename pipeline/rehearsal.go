@@ -40,8 +40,9 @@ type Rehearsal struct {
 
 	calls, asked int64
 
-	rng    *rand.Rand // nil: calls are of one length
-	spread float64    // of its logarithm
+	rng    *rand.Rand    // nil: calls are of one length
+	spread float64       // of its logarithm
+	lags   time.Duration // in the mean, between an event and its place in a batch
 }
 
 // An extra is somebody to look up.
@@ -68,7 +69,7 @@ func NewRehearsal(cfg Config, rate float64, call CallTime) *Rehearsal {
 		now: time.Unix(0, 0), turns: pace.NewThrottle(cfg.Rate),
 	}
 	if rate > 0 {
-		r.rate = pace.NewIntake(r.now, rate)
+		r.rate = pace.NewIntake(rate)
 	}
 	return r
 }
@@ -79,6 +80,15 @@ func (r *Rehearsal) latency() time.Duration {
 		return r.call
 	}
 	return time.Duration(float64(r.call) * math.Exp(r.spread*r.rng.NormFloat64()))
+}
+
+// lag is how long an event takes to its place in a batch: its durable's mark may have
+// to be raised first, and no timer is exact.
+func (r *Rehearsal) lag() time.Duration {
+	if r.rng == nil {
+		return 0
+	}
+	return time.Duration(r.rng.ExpFloat64() * float64(r.lags))
 }
 
 // late is how late a call is for the turn that it waits for: chance decides which
@@ -110,7 +120,7 @@ func (r *Rehearsal) untilRoom() {
 // LookUp says that somebody has to be asked for an event, once for each language. An
 // openid may be empty where it occurs once.
 func (r *Rehearsal) LookUp(openid string, refused bool) {
-	r.waiting = append(r.waiting, extra{r.now, openid, refused})
+	r.waiting = append(r.waiting, extra{r.now.Add(r.lag()), openid, refused})
 }
 
 // An Outlook is what comes of a rehearsal: what a job's look-ups take.

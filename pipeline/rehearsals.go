@@ -19,6 +19,8 @@ const (
 	// in the next, at least: from not at all to one in a hundred that takes twice as
 	// long.
 	spreads = 0.05
+	// lags is by how much longer than in the one before events lag in the next.
+	lags = 2 * time.Millisecond
 	// inexact is by what part a rehearsal may be wrong beside chance.
 	inexact = 0.025
 )
@@ -29,6 +31,7 @@ func NewRehearsals(cfg Config, rate float64, call CallTime) *Rehearsals {
 	for i := range rs.all {
 		rs.all[i] = NewRehearsal(cfg, rate, call)
 		rs.all[i].spread = max(call.Spread, spreads*float64(i))
+		rs.all[i].lags = lags * time.Duration(i)
 		rs.all[i].rng = rand.New(rand.NewPCG(uint64(i), tries)) // a price is the same when it is asked for again
 	}
 	return rs

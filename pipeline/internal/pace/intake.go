@@ -6,7 +6,8 @@ import "time"
 // nothing. It is not safe for concurrent use, and reads no clock.
 type Intake struct {
 	every time.Duration
-	next  time.Time // before it no event is taken
+	taken int       // and not returned
+	next  time.Time // before it no event is taken; zero before the first
 }
 
 // intakeBurst is how long events may wait for their taker without losing their
@@ -14,23 +15,27 @@ type Intake struct {
 const intakeBurst = 100 * time.Millisecond
 
 // NewIntake allows so many events a second, above 0.
-func NewIntake(now time.Time, perSecond float64) *Intake {
-	return &Intake{every: every(perSecond), next: now}
-}
+func NewIntake(perSecond float64) *Intake { return &Intake{every: every(perSecond)} }
 
 // Ready reports whether an event may be taken now.
 func (i *Intake) Ready(now time.Time) bool { return i == nil || !now.Before(i.next) }
 
-// Take counts one that is taken.
+// Take counts one that is taken. Turns begin with the first: how long that was in
+// coming gives no others a claim.
 func (i *Intake) Take(now time.Time) {
-	if i != nil {
-		i.next = latest(i.next, now.Add(-intakeBurst)).Add(i.every)
+	if i == nil {
+		return
 	}
+	if i.taken++; i.taken == 1 {
+		i.next = now
+	}
+	i.next = latest(i.next, now.Add(-intakeBurst)).Add(i.every)
 }
 
 // Return takes back one that was counted and is not to be.
 func (i *Intake) Return() {
 	if i != nil {
+		i.taken--
 		i.next = i.next.Add(-i.every)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // for a moment too when little has become much.
 const (
 	gcPercent     = 50
-	mostGCPercent = 200
+	mostGCPercent = 130
 	gcHeap        = 26 << 20 // bytes
 )
 

@@ -10,7 +10,7 @@ import (
 
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 200, 1 << 20: 200, 8 << 20: 200, 13 << 20: 100, 18 << 20: 50, 26 << 20: 50, 1 << 30: 50} {
+	for live, want := range map[uint64]int{0: 130, 1 << 20: 130, 8 << 20: 130, 13 << 20: 100, 18 << 20: 50, 26 << 20: 50, 1 << 30: 50} {
 		if got := gcPercentFor(live); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}
@@ -32,17 +32,17 @@ func tended() {
 		fmt.Println(collects())
 	}
 	tendGarbage(0)
-	settle(200)
+	settle(130)
 	much := make([]byte, 64<<20)
 	settle(50)
 	runtime.KeepAlive(much)
-	settle(200)
+	settle(130)
 }
 
 func TestGarbageIsTended(t *testing.T) {
 	t.Parallel()
-	c, out := child(t, "tended", "200")
-	for _, want := range []string{"50", "200"} {
+	c, out := child(t, "tended", "130")
+	for _, want := range []string{"50", "130"} {
 		if !out.Scan() || out.Text() != want {
 			t.Errorf("the runtime collects at %s %%, want %s", out.Text(), want)
 		}

@@ -51,7 +51,7 @@ func Dimensions() []Dimension {
 		{
 			Name: "concurrency", Title: "Calls in flight", X: "concurrency", Values: []float64{4, 16, 32, 64, 96, 192}, Log: true,
 			Series: serviceOnly(func(c *Case, v float64) { c.Service.Concurrency, c.Load.Events = int(v), int(min(60_000, 4000*v)) }),
-			Knee:   "The knee is where the cores are full: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it further calls in flight gain nothing: what waits for the cores costs memory, and its collection time.",
+			Knee:   "The knee is where the cores are full: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it no more calls are in flight than are stored as they come, whatever it allows.",
 		},
 		{
 			Name: "batch", Title: "Openids in a call", X: "batch.size", Values: []float64{10, 25, 50, 100},

@@ -13,7 +13,7 @@ type Account struct {
 	Proxy         string   `yaml:"proxy" doc:"proxy on the way to WeChat: http, https or socks5://host:port, or none; by default what the variables HTTPS_PROXY and NO_PROXY say, which may also hold a password" zh:"访问微信所用的代理：http、https 或 socks5://host:port，none 表示不用；默认按环境变量 HTTPS_PROXY 和 NO_PROXY（需要密码时也用它们）"`
 	CAFile        string   `yaml:"ca_file" doc:"PEM file with authorities to trust besides the system's, for a proxy that opens TLS" zh:"除系统之外还信任的 CA 的 PEM 文件，用于会解开 TLS 的代理"`
 	Lang          string   `yaml:"lang" default:"zh_CN" one:"zh_CN|zh_TW|en" doc:"language to ask for where the event names none" zh:"事件未指定时请求的语言"`
-	Concurrency   int      `yaml:"concurrency" default:"4" min:"1" max:"1000" doc:"batchget calls in flight" zh:"同时进行的 batchget 调用数"`
+	Concurrency   int      `yaml:"concurrency" default:"4" min:"1" max:"1000" doc:"batchget calls in flight, fewer while answers wait to be stored" zh:"同时进行的 batchget 调用数；应答来不及写出时会少于此数"`
 	Timeout       Duration `yaml:"timeout" default:"20s" min:"100ms" doc:"longest batchget call" zh:"单次 batchget 的超时"`
 	Rate          float64  `yaml:"rate" default:"0" min:"0" doc:"calls per second at most; 0 is unlimited" zh:"每秒调用上限；0 表示不限"`
 	Quota         Quota    `yaml:"quota"`

@@ -56,7 +56,7 @@ func PriceReplay(ctx context.Context, js jetstream.JetStream, board *Board, cfg 
 	answered, refused := newForgetful(int(memory/typicalAnswer)+held), newForgetful(2*refusedMax)
 	q, _ := board.Quota(cfg, time.Now())
 	best := NewRehearsal(cfg, j.Spec.Rate, q.Call)
-	guesses := newGuesses(past, cfg, j.Spec.Rate, q.Call)
+	guesses := newBounds(past, cfg, j.Spec, q.Call)
 	end := (*Rehearsal).endUnseen
 	span := scan.Span{Stream: j.Range.Stream, Subjects: j.Range.Subjects, From: j.Range.From, End: j.Range.To, Bodies: true, Progress: progress}
 	err = scan.Read(ctx, js, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {

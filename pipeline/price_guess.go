@@ -5,9 +5,10 @@ import "math"
 // guesses are what may become of people whom nobody has looked up yet: as many of
 // them are refused as of the others, and, if anybody was, fewer or more by chance.
 type guesses struct {
-	past  *past
-	fresh float64 // people of whom nobody knows
-	all   []guess // the likely one first
+	past   *past
+	served bool    // whoever is not refused takes no call, for they have an answer
+	fresh  float64 // people of whom nobody knows
+	all    []guess // the likely one first
 }
 
 type guess struct {
@@ -26,8 +27,8 @@ func (r refusals) likely() bool { return r.in(0) }
 // always is somebody who was refused before.
 const always = ^refusals(0)
 
-func newGuesses(past *past, cfg Config, rate float64, call CallTime) *guesses {
-	g := &guesses{past: past}
+func newGuesses(past *past, cfg Config, rate float64, call CallTime, served bool) *guesses {
+	g := &guesses{past: past, served: served}
 	for _, deviations := range []float64{0, -2, 2} {
 		g.all = append(g.all, guess{NewRehearsals(cfg, rate, call), deviations, 0})
 		if past.share == 0 {
@@ -75,7 +76,9 @@ func (g *guesses) event() {
 
 func (g *guesses) lookUp(openid string, r refusals) {
 	for i, x := range g.all {
-		x.LookUp(openid, r.in(i))
+		if !g.served || r.in(i) {
+			x.LookUp(openid, r.in(i))
+		}
 	}
 }
 

@@ -201,6 +201,50 @@ func TestPriceGoesByTheAccountsCalls(t *testing.T) {
 	}
 }
 
+// TestPriceOfAnswersThatServe: a replay may find answers of those who are not refused,
+// and its price names what it takes then too.
+func TestPriceOfAnswersThatServe(t *testing.T) {
+	inBubble(t, wechattest.AccountConfig{}, func(w *world) {
+		const n = 120
+		kv := w.bucket()
+		w.publish(n, func(i int) []byte {
+			if i%6 == 5 {
+				return []byte(w.acc.BadOpenID(i))
+			}
+			return w.openid(i)
+		})
+		cfg := lifelike()
+		w.start(cfg, w.board(kv), func(d *pipeline.Deps) { d.Recent = pipeline.NewRecent(16 << 20) })
+		w.answers(n)
+		w.settled(cfg.Durable)
+		time.Sleep(time.Minute)
+		viewer := w.viewer(kv)
+		var prices [2]pipeline.Price
+		spec := job.Spec{}
+		for i := range prices {
+			if i > 0 {
+				spec.MaxAge = time.Hour
+			}
+			j := job.Job{Kind: job.Replay, Range: job.Range{Stream: "WX_EVENTS", Subjects: cfg.Subjects, From: 1, To: n}, Spec: spec}
+			var err error
+			if prices[i], err = pipeline.PriceReplay(w.Context(), w.js, viewer, cfg, &j, 16<<20, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := w.asked()
+		w.replay(viewer, "replay-1", 1, n, spec)
+		w.becomes(viewer, "replay-1", job.Done)
+		took, none, some := int64(w.asked()-before), prices[0].Expected, prices[1].Expected
+		t.Logf("%d calls; priced at %+v without answers, at %+v with", took, none, some)
+		if took < some.Least || took > some.Most || some.Calls < none.Calls {
+			t.Errorf("%d calls, priced at %+v", took, some)
+		}
+		if took >= none.Least {
+			t.Errorf("%d calls, no fewer than without answers: %+v", took, none)
+		}
+	}, wechattest.WithLatency(wechattest.Constant(100*time.Millisecond)))
+}
+
 // TestPriceOfFew replays a few events at a time, good or bad, where each call that
 // proves a refusal shows; all at once, and one after the other.
 func TestPriceOfFew(t *testing.T) {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"cmp"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -74,32 +73,6 @@ func NewRehearsal(cfg Config, rate float64, call CallTime) *Rehearsal {
 	return r
 }
 
-// latency is how long a call takes.
-func (r *Rehearsal) latency() time.Duration {
-	if r.rng == nil {
-		return r.call
-	}
-	return time.Duration(float64(r.call) * math.Exp(r.spread*r.rng.NormFloat64()))
-}
-
-// lag is how long an event takes to its place in a batch: its durable's mark may have
-// to be raised first, and no timer is exact.
-func (r *Rehearsal) lag() time.Duration {
-	if r.rng == nil {
-		return 0
-	}
-	return time.Duration(r.rng.ExpFloat64() * float64(r.lags))
-}
-
-// late is how late a call is for the turn that it waits for: chance decides which
-// of several is first.
-func (r *Rehearsal) late() time.Duration {
-	if r.rng == nil {
-		return 0
-	}
-	return time.Duration(r.rng.Int64N(int64(time.Millisecond)))
-}
-
 // Event is one that the job does not leave out, whatever it leads to.
 func (r *Rehearsal) Event() {
 	r.untilRoom()
@@ -121,14 +94,6 @@ func (r *Rehearsal) untilRoom() {
 // openid may be empty where it occurs once.
 func (r *Rehearsal) LookUp(openid string, refused bool) {
 	r.waiting = append(r.waiting, extra{r.now.Add(r.lag()), openid, refused})
-}
-
-// An Outlook is what comes of a rehearsal: what a job's look-ups take.
-type Outlook struct {
-	Calls       int64         // likely
-	Asked       int64         // openids in them, each as often as it is asked for
-	Least, Most int64         // between which numbers of calls chance lets it end
-	Lasts       time.Duration // likely
 }
 
 // End is when all events are taken in.

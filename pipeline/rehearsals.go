@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// An Outlook is what comes of a rehearsal: what a job's look-ups take.
+type Outlook struct {
+	Calls       int64         // likely
+	Asked       int64         // openids in them, each as often as it is asked for
+	Least, Most int64         // between which numbers of calls chance lets it end
+	Lasts       time.Duration // likely
+}
+
 // Rehearsals play the same job through a few times, with calls that take now longer
 // and now less: where somebody is refused, chance decides who shares a call with
 // whom, and so how many calls it takes. Their zero value is not usable: see

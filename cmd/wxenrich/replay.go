@@ -183,6 +183,8 @@ func (f *replayFlags) filter(account *config.Account, usual []string) ([]string,
 		}
 		all = append(all, t.StreamSubjects(true, account.AppID)...)
 	}
+	slices.Sort(all)
+	all = slices.Compact(all) // they may differ in the type alone
 	for _, s := range f.subjects {
 		if !slices.ContainsFunc(all, func(own string) bool {
 			prefix, wild := strings.CutSuffix(own, ">")

@@ -47,9 +47,6 @@ func (f *replayFlags) price(ctx context.Context, a *app, o *office, account *con
 		return err
 	}
 	b := o.bill(lane, p, j.Spec.Rate, j.Spec.MaxAge > 0)
-	if b.atMost {
-		p.Expected.Least = 0
-	}
 	if f.follow.json {
 		if err := a.printJSON(priceJSON{
 			AppID: account.AppID, Stream: j.Range.Stream, FromSeq: j.Range.From, ToSeq: j.Range.To,

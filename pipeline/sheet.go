@@ -33,7 +33,7 @@ func (s *sheet) free() {
 	clear(s.rows)
 	clear(s.people)
 	clear(s.users)
-	clear(s.answers)
+	clear(s.answers[:cap(s.answers)]) // those for further outputs are behind the others
 	*s = sheet{s.asked[:0], s.rows[:0], s.people[:0], s.users[:0], s.answers[:0]}
 	sheets.Put(s)
 }

@@ -52,14 +52,16 @@ func (o *office) begin(ctx context.Context, a *app, j job.Job, anew bool, f foll
 
 // resume lets a job go on and sees it through.
 func (o *office) resume(ctx context.Context, a *app, j job.Job, f followFlags) error {
-	j, err := o.board.ChangeJob(ctx, j.AppID, j.ID, (*job.Job).Resume)
-	if errors.Is(err, job.ErrOver) {
+	now, err := o.board.ChangeJob(ctx, j.AppID, j.ID, (*job.Job).Resume)
+	switch over := errors.Is(err, job.ErrOver); {
+	case over && j.Over():
 		return nothing("%w", err)
-	}
-	if err != nil {
+	case over:
+		return o.ended(a, &now, f) // since it was looked at
+	case err != nil:
 		return err
 	}
-	return o.follow(ctx, a, j, f)
+	return o.follow(ctx, a, now, f)
 }
 
 const (

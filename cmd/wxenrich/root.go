@@ -70,6 +70,7 @@ status --watch do, ends so with 0.`,
 		newTailCommand(a),
 		newVersionCommand(a),
 	)
+	offerNoFiles(root)
 	return root
 }
 
@@ -126,6 +127,27 @@ func flagError(c *cobra.Command, err error) error {
 var wanted = map[string]string{
 	"int": "a number", "intSlice": "a number, or several separated by commas", "uint64": "a number, 0 or more", "float64": "a number",
 	"duration": "a duration such as 10m", "bool": "true or false",
+}
+
+// files are the flags whose values are files or folders.
+var files = []string{
+	"config", "creds", "nkey", "tlsca", "tlscert", "tlskey", "secret-file", "file", "output", "dir", "cpuprofile", "memprofile",
+}
+
+// offerNoFiles has completion offer nothing for the values of a command's other flags,
+// in place of the files that happen to be there.
+func offerNoFiles(c *cobra.Command) {
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if _, known := c.GetFlagCompletionFunc(f.Name); known || slices.Contains(files, f.Name) {
+			return
+		}
+		if err := c.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions); err != nil {
+			panic(fmt.Sprintf("completion of --%s: %v", f.Name, err))
+		}
+	})
+	for _, sub := range c.Commands() {
+		offerNoFiles(sub)
+	}
 }
 
 // register completes a flag's value from a closed set; where it may be a list, with

@@ -110,6 +110,9 @@ func TestCompletion(t *testing.T) {
 		"lookup --lang ":            "zh_CN\n",
 		"replay --type SCAN,sub":    "SCAN,subscribe\nSCAN,unsubscribe\n",
 		"publish --type subscribe ": ":", // a directive and no error
+		"replay --since ":           ":4\n",
+		"publish --file ":           ":0\n",
+		"dead redrive --rate ":      ":4\n",
 	} {
 		words := append([]string{cobra.ShellCompRequestCmd}, strings.Split(args, " ")...)
 		wxenrich(t, environ, "", words...).want(t, 0, want, "")

@@ -105,6 +105,7 @@ type Quota struct {
 type CallTime struct {
 	Middle time.Duration // the geometric mean; 0: it is not known
 	Spread float64       // the standard deviation of the logarithm
+	Store  time.Duration // what its answers take to be stored, beside
 }
 
 // Quota is what the lane knows of the day's quota. It is safe for concurrent use.
@@ -118,6 +119,7 @@ func (l *Lane) Quota() Quota {
 func quotaOf(ledger *quota.Ledger, now time.Time) Quota {
 	q := Quota{Used: ledger.Used(now), Bulk: ledger.Bulk(now), Unit: string(ledger.Unit()), Fill: ledger.Fill()}
 	q.Call.Middle, q.Call.Spread = ledger.Typical()
+	q.Call.Store = ledger.Storing()
 	if ledger.Known() {
 		q.Limit = ledger.Limit()
 	}

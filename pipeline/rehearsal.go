@@ -17,6 +17,7 @@ import (
 // value is not usable: see [NewRehearsal]. Whoever begins one calls End.
 type Rehearsal struct {
 	call   time.Duration // how long one takes
+	store  time.Duration // and its answers to be stored
 	size   int           // openids in one, at most
 	slots  int           // look-ups at once
 	window time.Duration
@@ -64,7 +65,7 @@ const typicalCall = 100 * time.Millisecond
 // events a second at most; 0 is no limit. call is how long one takes: see [Quota].
 func NewRehearsal(cfg Config, rate float64, call CallTime) *Rehearsal {
 	r := &Rehearsal{
-		call: cmp.Or(call.Middle, typicalCall), size: max(1, cfg.BatchSize), slots: max(1, cfg.Concurrency-1), window: cfg.WindowMax,
+		call: cmp.Or(call.Middle, typicalCall), store: call.Store, size: max(1, cfg.BatchSize), slots: max(1, cfg.Concurrency-1), window: cfg.WindowMax,
 		now: time.Unix(0, 0), turns: pace.NewThrottle(cfg.Rate),
 	}
 	if rate > 0 {

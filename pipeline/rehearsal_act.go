@@ -55,6 +55,7 @@ func (a *act) lookUp(group []extra) {
 // try is [Lane.try].
 func (a *act) try(d doubt) {
 	a.prove(extra{}, d.calls)
+	a.stored()
 	a.convicted = 1
 }
 
@@ -96,10 +97,18 @@ func (a *act) call(group []extra) reply {
 func (a *act) ask(group []extra) reply {
 	r := a.call(group)
 	if r == replyAnswered {
+		a.stored()
 		a.cleared += len(group)
 		a.met = true
 	}
 	return r
+}
+
+// stored waits until answers are.
+func (a *act) stored() {
+	if a.store > 0 {
+		a.wait(a.now.Add(a.store))
+	}
 }
 
 func (a *act) works() bool {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 )
 
 // maxPublishPause keeps a lane from sleeping through the moment when its
@@ -21,6 +23,9 @@ const maxPublishPause = 2 * time.Second
 // not repeated because the output was down. It returns when all are settled,
 // or when the lane stops; what is settled is marked so.
 func (l *Lane) settle(c contexts, answers []answer) {
+	defer func(began time.Time) {
+		l.budget.do(func(b *quota.Ledger) { b.Stored(time.Since(began)) })
+	}(time.Now())
 	ctx, span := l.tracing.settled(c.abort, answers)
 	defer span.End()
 	answers = spread(answers)

@@ -113,12 +113,26 @@ func (l *Ledger) Fill() float64 {
 
 // Took takes note of how long a call took that was answered, or refused for somebody
 // in it.
-func (l *Ledger) Took(d time.Duration) { l.own.Took = l.own.Took.plus(lengthOf(d)) }
+func (l *Ledger) Took(d time.Duration) {
+	l.own.Took = l.own.Took.plus(Lengths{Call: lengthOf(d)})
+}
+
+// Stored takes note of how long answers took to be stored.
+func (l *Ledger) Stored(d time.Duration) {
+	l.own.Took = l.own.Took.plus(Lengths{Store: lengthOf(d)})
+}
 
 // Typical is how long our calls take, lately, in the middle, 0 if there was none,
 // and the standard deviation of the logarithm of that.
 func (l *Ledger) Typical() (middle time.Duration, spread float64) {
-	return l.shared.Took.plus(l.own.Took).typical()
+	return l.shared.Took.plus(l.own.Took).Call.typical()
+}
+
+// Storing is how long answers take to be stored, lately, in the middle; 0 if there
+// were none.
+func (l *Ledger) Storing() time.Duration {
+	middle, _ := l.shared.Took.plus(l.own.Took).Store.typical()
+	return middle
 }
 
 // Known reports whether the limit is anybody's word rather than [Default].

@@ -47,7 +47,15 @@ func TestTypicalCall(t *testing.T) {
 	tell(b, noon, 1000, time.Millisecond)
 	viewer.Apply(noon, stored)
 	typical("calls have become fast", viewer, ms, 3*ms)
+	if got := viewer.Storing(); got != 0 {
+		t.Errorf("nothing was stored, which took %v", got)
+	}
+	b.Stored(4 * ms)
+	b.Stored(9 * ms)
 	tell(b, noon, 10_000, 0)
 	viewer.Apply(noon, stored)
 	typical("they take no time", viewer, 1, ms)
+	if got := viewer.Storing(); got < 5*ms || got > 7*ms {
+		t.Errorf("4 and 9 ms to store: %v", got)
+	}
 }

@@ -11,7 +11,7 @@ type Shared struct {
 	Read  Reading  `json:"read"`            // the latest of this day
 	Spent Spending `json:"spent"`           // by us since then, or since midnight
 	Bulk  Spending `json:"bulk"`            // of all of this day's, by replay and backfill
-	Took  Length   `json:"took,omitzero"`   // our latest calls, of whatever day
+	Took  Lengths  `json:"took,omitzero"`   // our latest calls, of whatever day
 
 	Reserves map[string]Reserve `json:"reserves,omitempty"` // by replica
 
@@ -33,7 +33,7 @@ type Delta struct {
 	Day   string   `json:"day"`
 	Spent Spending `json:"spent"`
 	Bulk  Spending `json:"bulk"` // the part of it that was replay or backfill
-	Took  Length   `json:"took"`
+	Took  Lengths  `json:"took"`
 }
 
 // today is s as it stands at now: a new day begins with nothing spent.

@@ -61,7 +61,7 @@ func (w *world) erase(ctx context.Context, l *erase.Ledger, cfg pipeline.Config,
 	if err := l.Prepare(ctx, 1, events.Create); err != nil {
 		return r, err
 	}
-	return r, l.Hold(ctx, appid, func(ctx context.Context) error {
+	return r, l.Hold(ctx, appid, nil, func(ctx context.Context) error {
 		at("held")
 		o, err := l.Place(ctx, erase.Order{AppID: appid, OpenID: openid, Due: time.Now(), Why: events.ErasedByRequest})
 		if err != nil {

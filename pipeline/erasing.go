@@ -96,7 +96,7 @@ func (l *Lane) untilErasing(now, last time.Time) time.Duration {
 
 // eraseDue does what is due.
 func (l *Lane) eraseDue(ctx context.Context) {
-	err := l.erased.Hold(ctx, l.cfg.AppID, func(ctx context.Context) error {
+	err := l.erased.Hold(ctx, l.cfg.AppID, nil, func(ctx context.Context) error {
 		now := time.Now()
 		var due []erase.Standing
 		for _, o := range l.erased.Orders(l.cfg.AppID) {

@@ -289,7 +289,10 @@ func (e *eraser) erase(ctx context.Context, part *erasing) (r erase.Report, err 
 	if e.again {
 		return part.Again(ctx, false)
 	}
-	err = e.ledger.Hold(ctx, part.AppID, func(ctx context.Context) error {
+	waits := func() {
+		e.app.say("somebody else is being erased of account %s: this waits until that is done, and is not written down before", part.AppID)
+	}
+	err = e.ledger.Hold(ctx, part.AppID, waits, func(ctx context.Context) error {
 		var orders []erase.Standing
 		for _, o := range part.orders {
 			o.UpTo = time.Time{} // the server's clock says it

@@ -112,6 +112,24 @@ func TestErase(t *testing.T) {
 	if code := service.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+
+	// Somebody else is being erased: it says so, and has its turn.
+	kv, err := js.KeyValue(t.Context(), "WX_TOMBSTONES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := "lease." + testAppID
+	if _, err := kv.PutString(t.Context(), lease, `{"holder":"another"}`); err != nil {
+		t.Fatal(err)
+	}
+	second := w.background(t, "erase", "--openid", gone, "--yes", "--settle", "0s")
+	second.out.waitFor("this waits until that is done")
+	if err := kv.Delete(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-second.done; code != 0 {
+		t.Errorf("exit code %d: %s", code, second.out)
+	}
 }
 
 // Where others make the streams nothing is removed before there is one for the

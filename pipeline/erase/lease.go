@@ -97,10 +97,14 @@ func (l *Ledger) give(ctx context.Context, appid string) {
 }
 
 // Hold takes an account's lease, as soon as it is to be had, and keeps it while
-// do runs.
-func (l *Ledger) Hold(ctx context.Context, appid string, do func(context.Context) error) error {
+// do runs. If somebody else has it waits, which may be nil, is called once.
+func (l *Ledger) Hold(ctx context.Context, appid string, waits func(), do func(context.Context) error) error {
 	for {
 		if wait := l.Taken(appid, time.Now()); wait > 0 {
+			if waits != nil {
+				waits()
+				waits = nil
+			}
 			if !sleep(ctx, min(wait, time.Second)) {
 				return context.Cause(ctx)
 			}

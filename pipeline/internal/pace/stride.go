@@ -2,29 +2,24 @@ package pace
 
 // A Stride bounds how many calls are in flight to those whose answers are worked
 // off as they come: what more of them bring only waits, and takes memory. An
-// answer that had to wait takes one away, one that had not gives a quarter back,
-// so that of five answers one waits when there is more to do than can be done,
-// and whoever stores them is never idle.
+// answer that had to wait takes one away, one that had not gives one back, so that
+// half of them wait when there is more to do than can be done, and whoever stores
+// them is never idle.
 //
 // It is not safe for concurrent use, and reads no clock.
-type Stride struct{ least, most, now float64 }
-
-// waitedOf is of how many answers one may wait, beside it.
-const waitedOf = 4
+type Stride struct{ least, most, now int }
 
 // NewStride allows most calls at once, and never fewer than least.
-func NewStride(least, most int) Stride {
-	return Stride{min(float64(least), float64(most)), float64(most), float64(most)}
-}
+func NewStride(least, most int) Stride { return Stride{min(least, most), most, most} }
 
 // Limit is how many calls may be in flight.
-func (s *Stride) Limit() int { return int(s.now) }
+func (s *Stride) Limit() int { return s.now }
 
 // Stored takes an answer that is stored, and whether it had to wait for its turn.
 func (s *Stride) Stored(waited bool) {
 	if waited {
 		s.now = max(s.least, s.now-1)
 	} else {
-		s.now = min(s.most, s.now+1./waitedOf)
+		s.now = min(s.most, s.now+1)
 	}
 }

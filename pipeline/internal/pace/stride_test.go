@@ -27,8 +27,8 @@ func TestStride(t *testing.T) {
 				t.Fatalf("%d answers: %d at once, want about %d", i, s.Limit(), want)
 			}
 		}
-		if keepsUp > least && keepsUp < most && (waited < 150 || waited > 250) {
-			t.Errorf("%d at once: %d of 1,000 answers waited, want some 200", keepsUp, waited)
+		if keepsUp > least && keepsUp < most && (waited < 450 || waited > 550) {
+			t.Errorf("%d at once: %d of 1,000 answers waited, want some 500", keepsUp, waited)
 		}
 	}
 	for s, n := pace.NewStride(8, 3), 0; n < 10; n++ {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/wxenrich/wxenrich/wechat"
@@ -75,11 +74,7 @@ func (b *backfill) rest(ctx context.Context, e *wechat.Error, before int) {
 		why += " with errcode " + strconv.Itoa(h.Code)
 	}
 	b.log.Warn("the followers can't be listed now", slog.Any("error", e), slog.Time("again", h.Until))
-	why += ", and asked again now and then"
-	if advice := e.Advice(); !strings.HasPrefix(advice, "none") {
-		why += ": " + advice
-	}
-	b.say(why)
+	b.say(why + ", and asked again now and then; what to do: " + e.Advice())
 	again := time.NewTimer(time.Until(h.Until))
 	defer again.Stop()
 	for {

@@ -209,6 +209,7 @@ func (e *eraser) do(ctx context.Context, accounts []*config.Account) error {
 			}
 		}
 	}
+	progress.Done()
 	if err := e.ready(ctx, parts); err != nil {
 		return err
 	}

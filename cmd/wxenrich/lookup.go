@@ -63,7 +63,7 @@ func lookup(ctx context.Context, a *app, l lookupFlags, openids []string) error 
 	for _, openid := range openids {
 		switch {
 		case !events.ValidOpenID(openid):
-			a.say("%s: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -", term.Clean(openid))
+			a.say("%s: not an openid: want 20 to 64 of A-Z a-z 0-9 _ -", openid)
 		case !slices.Contains(valid, openid):
 			valid = append(valid, openid)
 		}

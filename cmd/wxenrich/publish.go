@@ -251,7 +251,7 @@ func publishRows(ctx context.Context, a *app, q *publishQueue, in rows, encode f
 			}
 			if s.bad++; s.bad <= maxBadLines {
 				progress.Done()
-				a.say("line %d: %s", x.number, term.Clean(x.fault))
+				a.say("line %d: %s", x.number, x.fault)
 			}
 			continue
 		}

@@ -16,9 +16,10 @@ import (
 
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, s streams) int {
-	root := newRoot(&app{streams: s})
+	a := &app{streams: s}
+	root := newRoot(a)
 	root.SetArgs(args)
-	return report(ctx, root.ExecuteContext(ctx), term.Of(s.err, (&app{streams: s}).getenv))
+	return report(ctx, root.ExecuteContext(ctx), term.Of(s.err, a.getenv))
 }
 
 func newRoot(a *app) *cobra.Command {

@@ -114,7 +114,7 @@ func TestPriceOfRefusedPeople(t *testing.T) {
 				if every != 50 {
 					return
 				}
-				const more = 3_000 / min(scale, 3) // of which nobody knows anything but the share
+				const more = 3_000 // of which nobody knows anything but the share
 				for i := range more {
 					body := w.openid(n + i)
 					if i%every == 7 {

@@ -14,10 +14,10 @@ const (
 	plotTop, plotBottom   = 40, 50
 )
 
-var plotColours = []string{"#1668b0", "#c4561c", "#3a8a3a"}
+var plotColours = []string{"#1668b0", "#c4561c", "#3a8a3a", "#7a4aa8"}
 
 // Plot draws a dimension's events a second as SVG: a curve for each series, from
-// zero, on a ground that suits light and dark pages.
+// zero, with a ring where it bends, on a ground that suits light and dark pages.
 func Plot(d Dimension, points []Point) string {
 	var most float64
 	for _, p := range points {
@@ -57,9 +57,15 @@ func Plot(d Dimension, points []Point) string {
 	for i, s := range d.Series {
 		colour := plotColours[i%len(plotColours)]
 		var line []string
-		for _, p := range of(points, d.Name, s.Name) {
+		curve := of(points, d.Name, s.Name)
+		bend := knee(d.Bend, curve)
+		for i, p := range curve {
 			line = append(line, fmt.Sprintf("%.1f,%.1f", x(p.Value), y(p.PerSecond)))
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x(p.Value), y(p.PerSecond), colour)
+			if i == bend {
+				fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="7" fill="none" stroke="%s"/>`+"\n", x(p.Value), y(p.PerSecond), colour)
+				text(x(p.Value), y(p.PerSecond)+22, "middle", "knee")
+			}
 		}
 		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(line, " "), colour)
 		if len(d.Series) > 1 {

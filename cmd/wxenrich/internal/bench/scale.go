@@ -14,8 +14,9 @@ type Dimension struct {
 	X      string // what is varied
 	Values []float64
 	Series []Series
-	Log    bool   // the values are plotted by their logarithm
-	Knee   string // where the curve bends, and why
+	Log    bool // the values are plotted by their logarithm
+	Bend   Bend
+	Why    string // the curve bends where it does
 }
 
 // Series is one curve: how a case is made of a value.
@@ -49,63 +50,65 @@ func serviceOnly(change func(*Case, float64)) []Series {
 func Dimensions() []Dimension {
 	return []Dimension{
 		{
-			Name: "concurrency", Title: "Calls in flight", X: "concurrency", Values: []float64{4, 16, 32, 64, 96, 192}, Log: true,
-			Series: serviceOnly(func(c *Case, v float64) { c.Service.Concurrency, c.Load.Events = int(v), int(min(60_000, 4000*v)) }),
-			Knee:   "The knee is where the cores are full: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it no more calls are in flight than are stored as they come, whatever it allows.",
+			Name: "concurrency", Title: "Calls in flight", X: "concurrency", Values: []float64{4, 8, 16, 32, 64, 96, 192}, Log: true, Bend: Rises,
+			Series: serviceOnly(func(c *Case, v float64) { c.Service.Concurrency, c.Load.Events = int(v), int(min(100_000, 6000*v)) }),
+			Why:    "The knee is where the cores are full: below it a lane waits for WeChat and does concurrency × 100 openids in a call's time; above it no more calls are in flight than are stored as they come, whatever concurrency allows.",
 		},
 		{
-			Name: "batch", Title: "Openids in a call", X: "batch.size", Values: []float64{10, 25, 50, 100},
-			Series: serviceOnly(func(c *Case, v float64) { c.Service.BatchSize, c.Load.Events = int(v), int(min(60_000, 600*v)) }),
-			Knee:   "There is none up to WeChat's 100: a call costs much the same whatever it asks for, so that a smaller batch costs calls and processor time and gains nothing.",
+			Name: "batch", Title: "Openids in a call", X: "batch.size", Values: []float64{10, 25, 50, 75, 100}, Bend: Rises,
+			Series: serviceOnly(func(c *Case, v float64) { c.Service.BatchSize, c.Load.Events = int(v), int(1000*v) }),
+			Why:    "A call costs much the same whatever it asks for, so that a smaller batch costs calls and processor time and gains nothing: leave it at WeChat's 100, whether events/s bend before or not.",
 		},
 		{
-			Name: "latency", Title: "How long a call takes", X: "median, ms", Values: []float64{10, 60, 250, 500},
+			Name: "latency", Title: "How long a call takes", X: "median, ms", Values: []float64{10, 30, 60, 120, 250, 500, 1000}, Log: true, Bend: Falls,
 			Series: serviceOnly(func(c *Case, v float64) {
 				c.API.Latency = fmt.Sprintf("%gms/%gms", v, 2.5*v)
-				c.Load.Events = 60_000
+				c.Load.Events = 100_000
 			}),
-			Knee: "While calls in flight × 100 ÷ latency is more than the machine can do, the latency does not matter; behind the knee it is all that matters, and more concurrency moves the knee to the right.",
+			Why: "While concurrency × 100 ÷ latency is more than the machine can do, the latency does not matter; behind the knee it is all that matters, and more concurrency moves the knee to the right.",
 		},
 		{
-			Name: "accounts", Title: "Busy accounts", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true,
+			Name: "accounts", Title: "Busy accounts", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true, Bend: Falls,
 			Series: []Series{
 				{Name: "one stream, a durable for each", Make: busyAccounts(false, false)},
 				{Name: "a stream for each", Make: busyAccounts(true, false)},
 				{Name: "one shared durable (the relay)", Relay: true, Make: busyAccounts(false, false)},
 			},
-			Knee: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts. The columns contain the start of the lanes, which for a thousand is a good part of it. See pipeline/adr/0012.",
+			Why: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts. The columns contain the start of the lanes, which for a thousand is a good part of it. See pipeline/adr/0012.",
 		},
 		{
-			Name: "busy", Title: "Busy accounts, 5,000 events a second in all", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true,
+			Name: "busy", Title: "Busy accounts, 5,000 events a second in all", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true, Bend: Falls,
 			Series: []Series{
 				{Name: "one stream, a durable for each", Make: live(busyAccounts(false, false))},
 				{Name: "a stream for each", Make: live(busyAccounts(true, false))},
 				{Name: "a stream for each, durables in memory", Make: live(busyAccounts(true, true))},
 				{Name: "one shared durable (the relay)", Relay: true, Make: live(busyAccounts(false, false))},
 			},
-			Knee: "Live, with pace: fixed and a window of two seconds; who answers 5,000 a second keeps up. Beyond a hundred accounts the server spends most on writing down, for each durable, what it has delivered, up to ten times a second; input.durable_storage: memory saves that, and a stream for each saves the walk. The columns begin with the first event. See pipeline/adr/0014.",
+			Why: "Live, with pace: fixed and a window of two seconds; who answers 5,000 a second keeps up. Beyond a hundred accounts the server spends most on writing down, for each durable, what it has delivered, up to ten times a second; input.durable_storage: memory saves that, and a stream for each saves the walk. The columns begin with the first event. See pipeline/adr/0014.",
 		},
 		{
-			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 999}, // a stream has room for a thousand durables
-			Series: serviceOnly(func(c *Case, v float64) { c.Service.Idle, c.Load.Events = int(v), 60_000 }),
-			Knee:   "None: what an idle lane costs is its start, a few milliseconds of processor time of the service's and of the server's that the columns contain, and 0.1 MiB; it costs nothing for an event.",
-		},
-		{
-			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4},
+			Name: "idle", Title: "Accounts without events", X: "idle accounts", Values: []float64{0, 100, 999}, Bend: Flat, // a stream has room for a thousand durables
 			Series: serviceOnly(func(c *Case, v float64) {
-				c.Service.Replicas, c.Service.Concurrency, c.Load.Events = int(v), 4, int(25_000*v)
+				c.Service.Idle, c.Load.Events, c.Load.Rate = int(v), 100_000, 5000
 			}),
-			Knee: "At concurrency 4 a replica waits for WeChat, and each further one adds its calls, until the machine's cores are full.",
+			Why: "At 5,000 events a second, and the columns begin with the first one: an idle lane costs its start, a few milliseconds of processor time of the service's and of the server's, then 0.1 MiB and some 15 µs of processor time a second, and nothing for an event.",
 		},
 		{
-			Name: "record", Title: "Bytes of meta in an event and its record", X: "meta, bytes", Values: []float64{64, 1024, 4096, 16384}, Log: true,
-			Series: serviceOnly(func(c *Case, v float64) { c.Load.Meta, c.Load.Events = int(v), 20_000 }),
-			Knee:   "Up to about the size of WeChat's row, 450 bytes, an event costs the same; beyond some KiB the bytes are what is paid for, by the server and its disk most of all.",
+			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4, 6}, Bend: Rises,
+			Series: serviceOnly(func(c *Case, v float64) {
+				c.Service.Replicas, c.Service.Concurrency, c.Load.Events = int(v), 8, int(30_000*v)
+			}),
+			Why: "At concurrency 8 a replica waits for WeChat, and each further one adds its calls, until the cores that they share are full: replicas on machines of their own go on, until the NATS server is.",
 		},
 		{
-			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000, 10_000_000}, Log: true,
+			Name: "record", Title: "Bytes of meta in an event and its record", X: "meta, bytes", Values: []float64{64, 256, 512, 1024, 2048, 4096, 16384}, Log: true, Bend: Falls,
+			Series: serviceOnly(func(c *Case, v float64) { c.Load.Meta, c.Load.Events = int(v), int(min(60_000, 250e6/v)) }),
+			Why:    "While meta is no longer than the rest of a record, what WeChat says of a person, events are what is paid for; behind the knee it is bytes, and the server and its disk pay most of them.",
+		},
+		{
+			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000, 10_000_000}, Log: true, Bend: Flat,
 			Series: serviceOnly(func(c *Case, v float64) { c.Load.Events = int(v) }),
-			Knee:   "None: what an event costs does not grow with the backlog. Memory does until what is remembered of answers (recent.memory) and of unionids is full.",
+			Why:    "What an event costs the service does not grow with the backlog; the first ten thousand pay for its start. Memory grows until what is remembered of answers (recent.memory) and of unionids is full. What grows with what is stored is the NATS server's own share, and by the cores that it takes a long backlog is slower.",
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package wechattest
 
 import (
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -32,6 +33,7 @@ type tokens struct {
 	mu              sync.Mutex
 	live            []*token
 	classic, stable *token
+	first           uint64 // by chance: one that begins anew gives out no token that an earlier one did
 	issued          int
 	forced          time.Time // the last forced refresh
 	forcedDay       int64
@@ -41,9 +43,12 @@ type tokens struct {
 // issue makes a new token.
 func (t *tokens) issue(now time.Time, life time.Duration, b *book) *token {
 	t.live = slices.DeleteFunc(t.live, func(old *token) bool { return now.Sub(old.expires) > 24*time.Hour })
+	if t.issued == 0 {
+		t.first = rand.Uint64()
+	}
 	t.issued++
 	value := append([]byte(tokenPrefix), b.tag[:]...)
-	for h := mix(b.seed + uint64(t.issued)); len(value) < 136; h = mix(h) {
+	for h := mix(t.first + uint64(t.issued)); len(value) < 136; h = mix(h) {
 		value = appendDigits(value, h, 10)
 	}
 	tok := &token{value: string(value), expires: now.Add(life)}

@@ -136,6 +136,21 @@ func TestKillTokens(t *testing.T) {
 	}
 }
 
+// TestBeginsAnew: who asks one that has been started again is refused with the old
+// token, and must not be given it once more.
+func TestBeginsAnew(t *testing.T) {
+	t.Parallel()
+	first, _ := newLogin(t, wechattest.AccountConfig{}).stable(false)
+	again := newLogin(t, wechattest.AccountConfig{})
+	again.want(first, 40001)
+	second, _ := again.stable(false)
+	if second == first {
+		t.Error("a simulator that begins anew gives out the token of the one before it")
+	}
+	again.want(second, 0)
+	again.want(first, 40001)
+}
+
 func TestWhitelistAndTokenQuota(t *testing.T) {
 	t.Parallel()
 	l := newLogin(t, wechattest.AccountConfig{Whitelist: []string{"10.0.0.1"}})

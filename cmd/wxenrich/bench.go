@@ -40,8 +40,14 @@ stored to its record being stored.
 The same load also goes through a relay that only moves messages, with message ids
 and publish acks: the ceiling that JetStream sets. Runs of both take turns. On a
 machine that does other things too trust the ratio, which is the median of the
-rounds', and not the figures. "noise" is how far two medians of the very same
-service are apart.
+rounds', and not the figures. "noise" is the same of the very same service, measured
+twice: 1.00 would be none.
+
+With --json all of it is one object. "relay", "service" and "control" (the service
+again) are the figures of each run; "medians" are of each of these, "least" and
+"most" of the service; "ratio" and "noise" are the table's, by figure. What was not
+measured is absent, and so is a quotient by 0. "version", "cpus" and "case" say what
+was measured; lengths of time in "case" are in nanoseconds.
 
 Every run also checks that each event has exactly one answer.
 
@@ -50,6 +56,11 @@ Every run also checks that each event has exactly one answer.
   wxenrich bench --rate 2000 --for 20s --pace adaptive
   wxenrich bench --events 20000 --hot --runs 1 --json`,
 	}
+	var figures strings.Builder
+	for _, of := range bench.All {
+		fmt.Fprintf(&figures, "\n  %-23s %s", of.Key, of.Name)
+	}
+	c.Long += "\n\nThe figures, as JSON and the table name them:" + figures.String()
 	fl := c.Flags()
 	l, s, api := &f.c.Load, &f.c.Service, &f.c.API
 	fl.IntVar(&l.Events, "events", l.Events, "events of a backlog")
@@ -79,7 +90,7 @@ Every run also checks that each event has exactly one answer.
 	fl.BoolVar(&f.control, "control", true, "measure the service twice, to show the noise")
 	fl.StringVar(&f.profile.CPU, "cpuprofile", "", "file for a profile of the service's processor time, for go tool pprof")
 	fl.StringVar(&f.profile.Memory, "memprofile", "", "the same of what it allocates and holds")
-	fl.BoolVar(&f.json, "json", false, "print JSON, with each run")
+	fl.BoolVar(&f.json, "json", false, "print JSON, with each run, the ratios and the noise")
 	register(c, "pace", "fixed", "adaptive")
 	group(c)
 	c.Args = arguments(cobra.NoArgs)

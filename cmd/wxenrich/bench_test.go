@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +19,7 @@ func TestBench(t *testing.T) {
 		args []string
 		want func(*bench.Figures) bool
 	}{
-		{"backlog", []string{"--events", "1000", "--accounts", "2"},
+		{"backlog", []string{"--events", "1000", "--accounts", "2", "--control"},
 			func(f *bench.Figures) bool { return f.Calls >= 10 && f.Calls < 20 && f.Fill > 50 }},
 		{"open loop", []string{"--rate", "500", "--for", "1s", "--malformed", "0.1", "--streams", "--durables-in-memory"},
 			func(f *bench.Figures) bool { return f.Calls > 0 && f.P50 > 0 && f.P50 <= f.P99 && f.P99 <= f.Max }},
@@ -42,7 +44,58 @@ func TestBench(t *testing.T) {
 			if relay := got.Medians.Relay; relay.PerSecond <= 0 || relay.CPU <= 0 || relay.Calls != 0 {
 				t.Errorf("relay: %+v", relay)
 			}
+			if want := f.PerSecond / got.Medians.Relay.PerSecond; got.Ratio["events_per_second"] != want {
+				t.Errorf("ratio %v, want %g", got.Ratio, want)
+			}
+			switch noise, measured := got.Noise["events_per_second"]; {
+			case measured != slices.Contains(tc.args, "--control"):
+				t.Errorf("noise %v", got.Noise)
+			case measured && noise != got.Medians.Control.PerSecond/f.PerSecond:
+				t.Errorf("noise %g, of %+v", noise, got.Medians)
+			}
 		})
+	}
+}
+
+// TestBenchTable has no column for what was not measured.
+func TestBenchTable(t *testing.T) {
+	t.Parallel()
+	r := bench.Comparison{
+		Case: bench.Drain(), Relay: make([]bench.Figures, 3), Service: make([]bench.Figures, 3), Control: make([]bench.Figures, 3),
+		Least: bench.Figures{PerSecond: 5000, Calls: 10}, Most: bench.Figures{PerSecond: 7000, Calls: 10},
+		Ratio: bench.Quotients{"events_per_second": 0.5}, Noise: bench.Quotients{"events_per_second": 0.98},
+	}
+	r.Medians.Relay.PerSecond, r.Medians.Service.PerSecond, r.Medians.Service.Calls = 12_000, 6000, 10
+	for name, tc := range map[string]struct {
+		relay, control bool
+		want           []string // lines, but for spaces
+	}{
+		"all":        {true, true, []string{"relay service ratio from–to noise", "events/s 12000 6000 0.50 5000–7000 0.98", "calls per 1,000 10.00 10.00–10.00"}},
+		"no relay":   {false, true, []string{"service from–to noise", "events/s 6000 5000–7000 0.98"}},
+		"no control": {true, false, []string{"relay service ratio from–to", "events/s 12000 6000 0.50 5000–7000"}},
+		"neither":    {false, false, []string{"service from–to", "events/s 6000 5000–7000"}},
+	} {
+		r := r
+		if !tc.relay {
+			r.Relay = nil
+		}
+		if !tc.control {
+			r.Control = nil
+		}
+		var out bytes.Buffer
+		a := &app{streams: streams{out: &out}}
+		if err := a.printComparison(&r); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for line := range strings.Lines(out.String()) {
+			lines = append(lines, strings.Join(strings.Fields(line), " "))
+		}
+		for _, want := range tc.want {
+			if !slices.Contains(lines, want) {
+				t.Errorf("%s: no %q in\n%s", name, want, out.String())
+			}
+		}
 	}
 }
 
@@ -60,6 +113,7 @@ func TestBenchRefuses(t *testing.T) {
 	}
 	wxenrich(t, nil, "", "bench", "scale", "--dir", "/nonexistent").want(t, exitUsage, "", "--dir")
 	wxenrich(t, nil, "", "bench", "bars", "--help").want(t, 0, "2,000/s, adaptive", "")
+	wxenrich(t, nil, "", "bench", "--help").want(t, 0, "alloc_bytes_per_event", "")
 }
 
 // TestBenchNoticesAnEnd has the service refuse what bench itself does not look into:

@@ -51,7 +51,7 @@ func most(name string, value float64) Limit {
 
 func ofRelay(what, name string, least bool, value float64) Limit {
 	f := figure(name)
-	return Limit{What: what, Value: value, Least: least, Of: func(r *Comparison, _ Results) float64 { return r.Ratio(f) }}
+	return Limit{What: what, Value: value, Least: least, Of: func(r *Comparison, _ Results) float64 { return r.Ratio[f.Key] }}
 }
 
 // ofCase compares with another case of the same turn.

@@ -5,19 +5,28 @@ import (
 	"fmt"
 )
 
-// Comparison is the runs of a case, the relay's and the service's in turns.
+// Comparison is the runs of a case, the relay's and the service's in turns, and
+// what they come to: all that is printed is in it.
 type Comparison struct {
 	Case    Case      `json:"case"`
-	Relay   []Figures `json:"relay"`
+	Relay   []Figures `json:"relay,omitempty"`
 	Service []Figures `json:"service"`
 	Control []Figures `json:"control,omitempty"` // the service again: how far they are apart is noise
 
 	Medians struct {
-		Relay   Figures `json:"relay"`
+		Relay   Figures `json:"relay,omitzero"`
 		Service Figures `json:"service"`
 		Control Figures `json:"control,omitzero"`
 	} `json:"medians"`
+	Least Figures   `json:"least"` // of the service's runs
+	Most  Figures   `json:"most"`
+	Ratio Quotients `json:"ratio,omitempty"` // the service's by the relay's
+	Noise Quotients `json:"noise,omitempty"` // the control's by the service's: 1 would be none
 }
+
+// Quotients are what figures are of others, by the figures' keys. Where there was
+// nothing to divide by there is none.
+type Quotients map[string]float64
 
 // Options says how to compare.
 type Options struct {
@@ -62,8 +71,11 @@ func (p Program) Compare(ctx context.Context, c Case, o Options) (*Comparison, e
 	return r, nil
 }
 
+// sum works out what the runs come to.
 func (r *Comparison) sum() {
-	r.Medians.Relay, r.Medians.Service, r.Medians.Control = median(r.Relay), median(r.Service), median(r.Control)
+	r.Medians.Relay, r.Medians.Control = median(r.Relay), median(r.Control)
+	r.Medians.Service, r.Least, r.Most = spreads(r.Service)
+	r.Ratio, r.Noise = quotients(r.Service, r.Relay), quotients(r.Control, r.Service)
 }
 
 // Add adds further runs of a case.
@@ -77,26 +89,20 @@ func (all Results) Add(r *Comparison) {
 	sum.sum()
 }
 
-// Ratio is the median of the quotients of the service's figure and the relay's
-// of the same round: neighbours in time have the same noise.
-func (r *Comparison) Ratio(figure Figure) float64 { return ratio(r.Service, r.Relay, figure) }
-
-// Noise is the same of the service and itself.
-func (r *Comparison) Noise(figure Figure) float64 { return ratio(r.Control, r.Service, figure) }
-
-// ratio is 0 if there is none.
-func ratio(of, to []Figures, figure Figure) float64 {
-	var quotients []Figures
-	for i := range min(len(of), len(to)) {
-		var q Figures
-		if d := *figure.Of(&to[i]); d > 0 {
-			*figure.Of(&q) = *figure.Of(&of[i]) / d
-			quotients = append(quotients, q)
+// quotients are, for each figure, the median of the quotients of the same round:
+// neighbours in time have the same noise.
+func quotients(of, to []Figures) Quotients {
+	all := Quotients{}
+	for _, figure := range All {
+		var rounds []float64
+		for i := range min(len(of), len(to)) {
+			if d := *figure.Of(&to[i]); d > 0 {
+				rounds = append(rounds, *figure.Of(&of[i])/d)
+			}
+		}
+		if len(rounds) > 0 {
+			all[figure.Key], _, _ = spread(rounds)
 		}
 	}
-	if len(quotients) == 0 {
-		return 0
-	}
-	mid, _, _ := spread(quotients, figure)
-	return mid
+	return all
 }

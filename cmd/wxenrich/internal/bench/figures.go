@@ -124,6 +124,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // A Figure is one of the Figures by name.
 type Figure struct {
+	Key    string // in JSON
 	Name   string
 	Of     func(*Figures) *float64
 	Digits int
@@ -131,45 +132,45 @@ type Figure struct {
 
 // All is every figure in the order of a table.
 var All = []Figure{
-	{"events/s", func(f *Figures) *float64 { return &f.PerSecond }, 0},
-	{"CPU s per 100,000", func(f *Figures) *float64 { return &f.CPU }, 2},
-	{"NATS server's CPU s per 100,000", func(f *Figures) *float64 { return &f.ServerCPU }, 2},
-	{"allocations per event", func(f *Figures) *float64 { return &f.Allocs }, 1},
-	{"bytes allocated per event", func(f *Figures) *float64 { return &f.AllocBytes }, 0},
-	{"p50, ms", func(f *Figures) *float64 { return &f.P50 }, 1},
-	{"p99, ms", func(f *Figures) *float64 { return &f.P99 }, 1},
-	{"max, ms", func(f *Figures) *float64 { return &f.Max }, 1},
-	{"openids in a call", func(f *Figures) *float64 { return &f.Fill }, 1},
-	{"calls per 1,000", func(f *Figures) *float64 { return &f.Calls }, 2},
-	{"peak memory, MiB", func(f *Figures) *float64 { return &f.Memory }, 0},
-	{"SIGTERM to the end, ms", func(f *Figures) *float64 { return &f.Stop }, 0},
+	{"events_per_second", "events/s", func(f *Figures) *float64 { return &f.PerSecond }, 0},
+	{"cpu_s_per_100k", "CPU s per 100,000", func(f *Figures) *float64 { return &f.CPU }, 2},
+	{"nats_cpu_s_per_100k", "NATS server's CPU s per 100,000", func(f *Figures) *float64 { return &f.ServerCPU }, 2},
+	{"allocs_per_event", "allocations per event", func(f *Figures) *float64 { return &f.Allocs }, 1},
+	{"alloc_bytes_per_event", "bytes allocated per event", func(f *Figures) *float64 { return &f.AllocBytes }, 0},
+	{"p50_ms", "p50, ms", func(f *Figures) *float64 { return &f.P50 }, 1},
+	{"p99_ms", "p99, ms", func(f *Figures) *float64 { return &f.P99 }, 1},
+	{"max_ms", "max, ms", func(f *Figures) *float64 { return &f.Max }, 1},
+	{"fill", "openids in a call", func(f *Figures) *float64 { return &f.Fill }, 1},
+	{"calls_per_1000", "calls per 1,000", func(f *Figures) *float64 { return &f.Calls }, 2},
+	{"peak_mib", "peak memory, MiB", func(f *Figures) *float64 { return &f.Memory }, 0},
+	{"stop_ms", "SIGTERM to the end, ms", func(f *Figures) *float64 { return &f.Stop }, 0},
 }
 
 // median takes each figure's median of several runs.
-func median(runs []Figures) (m Figures) {
-	if len(runs) == 0 {
-		return m
-	}
-	m = runs[0]
-	for _, figure := range All {
-		*figure.Of(&m), _, _ = spread(runs, figure)
-	}
+func median(runs []Figures) Figures {
+	m, _, _ := spreads(runs)
 	return m
 }
 
-// spread is a figure's median, and how far its runs are apart.
-func spread(runs []Figures, figure Figure) (median, least, most float64) {
-	values := make([]float64, len(runs))
-	for i := range runs {
-		values[i] = *figure.Of(&runs[i])
+// spreads takes each figure's median, and how far its runs are apart.
+func spreads(runs []Figures) (mid, least, most Figures) {
+	if len(runs) == 0 {
+		return mid, least, most
 	}
+	mid, least, most = runs[0], runs[0], runs[0]
+	for _, figure := range All {
+		values := make([]float64, len(runs))
+		for i := range runs {
+			values[i] = *figure.Of(&runs[i])
+		}
+		*figure.Of(&mid), *figure.Of(&least), *figure.Of(&most) = spread(values)
+	}
+	return mid, least, most
+}
+
+// spread is the median of at least one value, the least and the most.
+func spread(values []float64) (mid, least, most float64) {
 	slices.Sort(values)
 	n := len(values)
 	return (values[(n-1)/2] + values[n/2]) / 2, values[0], values[n-1]
-}
-
-// Spread is how far a figure's runs are apart.
-func Spread(runs []Figures, figure Figure) (least, most float64) {
-	_, least, most = spread(runs, figure)
-	return least, most
 }

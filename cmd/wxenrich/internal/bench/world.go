@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -33,6 +34,7 @@ type world struct {
 	*Case
 	program Program
 	dir     string
+	lock    *flock.Flock // of the folder
 	nats    *child
 	url     string
 	nc      *nats.Conn
@@ -49,7 +51,7 @@ func (p Program) newWorld(ctx context.Context, c *Case, wechat bool) (w *world, 
 			w.close()
 		}
 	}()
-	if w.dir, err = os.MkdirTemp("", "wxenrich-bench-"); err != nil {
+	if w.dir, w.lock, err = newFolder(os.TempDir()); err != nil {
 		return w, err
 	}
 	if w.nats, w.url, err = w.program.start(ctx, w.dir, "nats://", Profiles{}, "bench", "nats", "--dir", filepath.Join(w.dir, "nats")); err != nil {
@@ -203,6 +205,9 @@ func (w *world) close() {
 		}
 	}
 	_ = os.RemoveAll(w.dir)
+	if w.lock != nil {
+		_ = w.lock.Close()
+	}
 }
 
 // pause waits, or until ctx ends.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,17 @@ func askedText(s *job.Spec) string {
 	return strings.Join(said, " ")
 }
 
+// askedSubjects are those that a replay was told to read in place of all of the
+// account's.
+func askedSubjects(s *job.Spec) []string {
+	_, list, _ := strings.Cut(s.Asked, " subjects=")
+	return slices.DeleteFunc(strings.Split(list, ","), func(one string) bool { return one == "" })
+}
+
 // onlyText is which part of its range a job is about; empty for all of it.
 func onlyText(s *job.Spec) string {
-	parts := some(nil, "type", s.Types)
+	parts := some(nil, "subject", askedSubjects(s))
+	parts = some(parts, "type", s.Types)
 	parts = some(parts, "openid", s.OpenIDs)
 	parts = some(parts, "id", s.IDs)
 	if s.Missing {

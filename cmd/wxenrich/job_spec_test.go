@@ -18,10 +18,10 @@ func TestWhatAJobIsAskedFor(t *testing.T) {
 		"everything": {},
 		"a replay": {
 			job.Spec{
-				Asked: "since=2h until= from=0 to=0 subjects=", Types: []string{"subscribe", "SCAN"}, OpenIDs: make([]string, 4),
+				Asked: "since=2h until= from=0 to=0 subjects=wx.a.SCAN,wx.a.subscribe", Types: []string{"subscribe", "SCAN"}, OpenIDs: make([]string, 4),
 				Rate: 2.5, Format: "json", Output: "wx.json.{appid}", MaxAge: time.Hour,
 			},
-			"since=2h", "type subscribe, SCAN; 4 openids", "2.5/s", "in json; to wx.json.{appid}; also from look-ups of the last 1h00m",
+			"since=2h subjects=wx.a.SCAN,wx.a.subscribe", "subject wx.a.SCAN, wx.a.subscribe; type subscribe, SCAN; 4 openids", "2.5/s", "in json; to wx.json.{appid}; also from look-ups of the last 1h00m",
 		},
 		"records": {job.Spec{Records: true}, "", "", "", "stored records encoded anew, without a call"},
 		"a backfill": {

@@ -24,10 +24,11 @@ func (l *loop) dispatch(now time.Time) {
 	defer l.crowdRoom()
 	l.clearSuspects()
 	l.turnQuarantine()
-	if len(l.plain) > 0 && l.settles < plainSettles && !l.stopping() {
+	for len(l.plain) > 0 && l.settles < plainSettles && !l.stopping() {
 		l.settles++
-		plain := l.plain
-		l.plain = nil
+		n := min(len(l.plain), plainChunk)
+		plain := l.plain[:n:n]
+		l.plain = l.plain[n:]
 		go func() { l.done <- l.answerPlain(l.c, plain) }()
 	}
 	for l.held == nil && l.calls < l.concurrency() && len(l.storing) < mostStoring && !l.stopping() {

@@ -10,6 +10,7 @@ import (
 	"github.com/wxenrich/wxenrich/pipeline/internal/batch"
 	"github.com/wxenrich/wxenrich/pipeline/internal/pace"
 	"github.com/wxenrich/wxenrich/pipeline/internal/split"
+	"github.com/wxenrich/wxenrich/wechat"
 )
 
 // A loop is a running lane. One goroutine owns all of it, and nothing in it is
@@ -76,9 +77,13 @@ type loop struct {
 	notedAt  time.Time      // when that was begun
 }
 
-// plainSettles is how many chunks of answers that need no look-up are
-// published at once: one would wait for each round trip.
-const plainSettles = 4
+// Answers that need no look-up are published in chunks: more than one at once,
+// which would wait for each round trip, and none larger than a group, since all of
+// it is encoded before any is stored.
+const (
+	plainSettles = 4
+	plainChunk   = wechat.MaxBatch
+)
 
 func newLoop(l *Lane, b binding, c contexts) *loop {
 	now := time.Now()
@@ -203,7 +208,9 @@ func (l *loop) idle() bool {
 func (l *loop) settled(o outcome) {
 	if o.plain != nil {
 		l.settles--
-		l.plain = append(l.release(o.plain), l.plain...)
+		if left := l.release(o.plain); len(left) > 0 { // the lane stops before all are settled
+			l.plain = append(left, l.plain...)
+		}
 		l.rest()
 		return
 	}

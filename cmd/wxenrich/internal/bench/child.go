@@ -133,7 +133,7 @@ type spent struct {
 
 // stop ends a child as an administrator does.
 func (c *child) stop() (s spent, err error) {
-	s.memory = peakMemory(c.cmd.Process.Pid)
+	s.memory = PeakMemory(c.cmd.Process.Pid)
 	began := time.Now()
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -160,9 +160,9 @@ func (c *child) kill() {
 	_ = c.cmd.Wait()
 }
 
-// peakMemory is the most resident memory that a process has had, where /proc says
+// PeakMemory is the most resident memory that a process has had, where /proc says
 // it. That of the resource usage would count what we had when it was forked.
-func peakMemory(pid int) int64 {
+func PeakMemory(pid int) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

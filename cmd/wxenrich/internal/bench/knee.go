@@ -55,9 +55,10 @@ func bent(d Dimension, curve []Point) string {
 	}
 	i, top := knee(d.Bend, curve), highest(curve)
 	switch {
+	case d.Bend == Flat && len(curve) > 2:
+		return "From " + factors(first, last) + "; from " + factors(curve[len(curve)-2], last) + "."
 	case d.Bend == Flat:
-		return fmt.Sprintf("From %s to %s: events/s × %.2f, CPU of an event × %.2f, of the NATS server's × %.2f, memory × %.2f.",
-			thousands(first.Value), thousands(last.Value), last.PerSecond/first.PerSecond, last.CPU/first.CPU, last.ServerCPU/first.ServerCPU, last.Memory/first.Memory)
+		return "From " + factors(first, last) + "."
 	case i < 0:
 		return fmt.Sprintf("No knee up to %s: %s, %s.", thousands(last.Value), at(first), at(last))
 	case d.Bend == Rises:
@@ -65,6 +66,12 @@ func bent(d Dimension, curve []Point) string {
 	}
 	next := curve[i+1]
 	return fmt.Sprintf("**Knee: %s.** %s; %s, %.0f %% of the most.", thousands(curve[i].Value), at(curve[i]), at(next), 100*next.PerSecond/top.PerSecond)
+}
+
+// factors is by what the figures are multiplied from one point to another.
+func factors(from, to Point) string {
+	return fmt.Sprintf("%s to %s: events/s × %.2f, CPU of an event × %.2f, of the NATS server's × %.2f, memory × %.2f", thousands(from.Value), thousands(to.Value),
+		to.PerSecond/from.PerSecond, to.CPU/from.CPU, to.ServerCPU/from.ServerCPU, to.Memory/from.Memory)
 }
 
 // knees says of each curve of a dimension where it bends, and why.

@@ -29,6 +29,7 @@ func TestKnee(t *testing.T) {
 		"comes back by chance":      {Falls, curve(100, 80, 90), 0, "**Knee: 1.**"},
 		"overloaded at its end":     {Falls, curve(100, 0), 0, "0 events/s at 2, 0 % of the most."},
 		"flat has factors, no knee": {Flat, curve(100, 90), -1, "From 1 to 2: events/s × 0.90, CPU of an event × 1.50, of the NATS server's × 1.00, memory × 1.00."},
+		"flat, of several values":   {Flat, curve(100, 90, 99), -1, "From 1 to 3: events/s × 0.99, CPU of an event × 2.00, of the NATS server's × 1.00, memory × 1.00; from 2 to 3: events/s × 1.10, CPU"},
 		"nothing was measured":      {Rises, nil, -1, ""},
 	} {
 		if got := knee(tc.bend, tc.curve); got != tc.want {

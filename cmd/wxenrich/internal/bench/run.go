@@ -105,13 +105,13 @@ func (w *world) startWorkers(ctx context.Context, relay bool, profiles Profiles)
 
 // listening waits until everybody who shall work has begun to.
 func (w *world) listening(ctx context.Context, relay bool, workers []*child) error {
-	for i := range w.Load.Accounts {
+	for _, id := range w.appids() {
 		stream, durable := inputStream, "relay"
 		if w.Load.Streams {
-			stream += "_" + appid(i)
+			stream += "_" + id
 		}
 		if !relay {
-			durable = "wxenrich-" + appid(i)
+			durable = "wxenrich-" + id
 		}
 		for began := time.Now(); ; pause(ctx, 10*time.Millisecond) {
 			consumer, err := w.js.Consumer(ctx, stream, durable)

@@ -78,8 +78,8 @@ func (w *world) createStreams(ctx context.Context) error {
 		{Name: deadStream, Subjects: []string{"wx.dead.>"}, Output: true, AllowAtomic: true},
 	}
 	if w.Load.Streams {
-		for i := range w.Load.Accounts {
-			specs = append(specs, events.StreamSpec{Name: inputStream + "_" + appid(i), Subjects: []string{"wx.events." + appid(i) + ".>"}})
+		for _, id := range w.appids() {
+			specs = append(specs, events.StreamSpec{Name: inputStream + "_" + id, Subjects: []string{"wx.events." + id + ".>"}})
 		}
 	} else {
 		specs = append(specs, events.StreamSpec{Name: inputStream, Subjects: []string{"wx.events.>"}})

@@ -52,8 +52,8 @@ func TestMemoryFormula(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded has backlogs that are larger than all the memory that the
-// formula gives, or many accounts. The race detector's memory is not in the formula.
+// TestMemoryIsBounded has backlogs that would take more memory than the formula
+// gives if all of them were in hand, or many accounts. The race detector's memory is not in the formula.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

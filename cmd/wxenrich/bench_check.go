@@ -20,7 +20,7 @@ func (f *benchFlags) check() error {
 	case l.Events < 2:
 		return usage("%d events: want at least two", l.Events)
 	case l.Accounts < 1 || s.Replicas < 1 || s.Idle < 0:
-		return usage("want at least an account and a replica")
+		return usage("--accounts and --replicas: want 1 or more; --idle: 0 or more")
 	case !share(l.Refused) || !share(l.Malformed) || l.Refused+l.Malformed > 1:
 		return usage("--refused and --malformed: want shares, such as 0.005, of 1 in all at most")
 	case l.Meta < 0 || l.Meta > maxBenchMeta:

@@ -18,7 +18,7 @@ const (
 )
 
 // nearly is the share of a curve's most events a second that counts as all of
-// them: runs of one case differ by up to a tenth.
+// them: medians of few runs of one case differ by up to that.
 const nearly = 0.85
 
 // knee is the value where a curve bends: the first that has nearly the most of a

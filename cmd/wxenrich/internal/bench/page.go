@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -28,7 +29,7 @@ func (s *Scaling) Page() string {
 	var b strings.Builder
 	b.WriteString("# How it scales\n\nMade by `wxenrich bench scale`, from [scaling.json](scaling.json); do not edit.\n\n")
 	fmt.Fprintf(&b, "Measured on %s, with the NATS server and the simulated WeChat on the same cores: what counts is the form of\n", s.Machine)
-	b.WriteString("the curves, not their height. If nothing else is said: one account, concurrency 96, 100 openids in a call, calls of\n60 ms in the median and 152 ms at the 99th percentile, bare openids, a backlog to drain. CPU is of the service's own\nprocesses, in seconds for 100,000 events; memory the peak of the largest. A knee is the first value that has nearly, by 85 %, the\nmost events/s of a curve that rises, the last that has of one that falls.\n")
+	b.WriteString("the curves, not their height. If nothing else is said: one account, concurrency 96, 100 openids in a call, calls of\n60 ms in the median and 152 ms at the 99th percentile, bare openids, a backlog to drain. CPU is of the service's own\nprocesses, in seconds for 100,000 events; memory the peak of the largest. A knee is the first value that has nearly, by 85 %, the\nmost events/s of a curve that rises, the last that has of one that falls:\nsingle runs of one case differ by up to a fifth, so that where a curve bends slowly it may be a value beside it.\n")
 	for _, d := range Dimensions() {
 		var rows strings.Builder
 		for _, series := range d.Series {
@@ -48,9 +49,27 @@ func (s *Scaling) Page() string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n![%s](scaling-%s.svg)\n\n", d.Title, d.Title, d.Name)
+		fmt.Fprintf(&b, "%s\n\n", runsText(s.Points, d.Name))
 		fmt.Fprintf(&b, "| %s | events/s | CPU | NATS server's CPU | peak MiB | calls per 1,000 | p50 |\n|---|---|---|---|---|---|---|\n%s\n%s\n", d.X, rows.String(), knees(d, s.Points))
 	}
 	return b.String()
+}
+
+// runsText says how many runs the figures of a dimension are of.
+func runsText(points []Point, dimension string) string {
+	least, most := math.MaxInt, 0
+	for _, p := range points {
+		if p.Dimension == dimension && !p.Overload {
+			least, most = min(least, p.Runs), max(most, p.Runs)
+		}
+	}
+	switch {
+	case most <= 1:
+		return "One run at each value."
+	case least == most:
+		return fmt.Sprintf("Medians of %d runs at each value.", most)
+	}
+	return fmt.Sprintf("Medians of %d to %d runs at each value.", least, most)
 }
 
 // wait is a time from milliseconds.

@@ -42,12 +42,14 @@ func TestReplaceAndPlot(t *testing.T) {
 	s.Replace("batch", []Point{{Dimension: "batch", Series: "service", Value: 100, Figures: Figures{PerSecond: 1}}})
 	s.Replace("idle", []Point{{Dimension: "idle", Series: "service", Figures: Figures{PerSecond: 5}}})
 	s.Replace("batch", []Point{
-		{Dimension: "batch", Series: "service", Value: 100, Figures: Figures{PerSecond: 1900}}, {Dimension: "batch", Series: "service", Value: 10, Figures: Figures{PerSecond: 200}}})
+		{Dimension: "batch", Series: "service", Value: 100, Runs: 3, Figures: Figures{PerSecond: 1900}}, {Dimension: "batch", Series: "service", Value: 10, Runs: 2, Figures: Figures{PerSecond: 200}}})
 	pages := s.Pages()
 	if len(pages) != 3 || strings.Count(pages["scaling-batch.svg"], "<circle") != 2 || !strings.Contains(pages["scaling-batch.svg"], ">2,000<") {
 		t.Errorf("%d pages, and of batch:\n%s", len(pages), pages["scaling-batch.svg"])
 	}
 	if page := pages["scaling.md"]; !strings.Contains(page, "| 10 | 200 |") || strings.Index(page, "| 10 | 200 |") > strings.Index(page, "| 100 | 1,900 |") {
 		t.Errorf("the table is not in order:\n%s", page)
+	} else if !strings.Contains(page, "Medians of 2 to 3 runs at each value.") || !strings.Contains(page, "One run at each value.") {
+		t.Errorf("it does not say how many runs there were:\n%s", page)
 	}
 }

@@ -31,6 +31,7 @@ type Point struct {
 	Dimension string  `json:"dimension"`
 	Series    string  `json:"series"`
 	Value     float64 `json:"value"`
+	Runs      int     `json:"runs"`               // that the figures are the medians of
 	Overload  bool    `json:"overload,omitempty"` // it did not end in its time: see patience
 	Figures
 }
@@ -74,7 +75,7 @@ func Dimensions() []Dimension {
 				{Name: "a stream for each", Make: busyAccounts(true, false)},
 				{Name: "one shared durable (the relay)", Relay: true, Make: busyAccounts(false, false)},
 			},
-			Why: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts. The columns contain the start of the lanes, which for a thousand is a good part of it. See pipeline/adr/0012.",
+			Why: "A filtered durable makes the server walk what it skips: with one stream its cost for an event grows with the accounts. The relay has one durable, which walks nothing, and makes no lanes. The columns contain the start of the lanes, which for a thousand is a good part of it. See pipeline/adr/0012.",
 		},
 		{
 			Name: "busy", Title: "Busy accounts, 5,000 events a second in all", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true, Bend: Falls,
@@ -91,7 +92,7 @@ func Dimensions() []Dimension {
 			Series: serviceOnly(func(c *Case, v float64) {
 				c.Service.Idle, c.Load.Events, c.Load.Rate = int(v), 100_000, 5000
 			}),
-			Why: "At 5,000 events a second, and the columns begin with the first one, when all lanes run. An idle lane costs its start, a few milliseconds of processor time of the service's and of the server's, and then 0.1 MiB and some 60 µs of processor time a second, as long as others are busy: what keeps its pull alive, and a larger heap for the garbage collector to walk. That is a cost of time and not of events, which wait no longer.",
+			Why: "At 5,000 events a second, and the columns begin with the first one, when all lanes run. An idle lane costs its start, a few milliseconds of processor time of the service's and of the server's, and then 0.1 MiB and some 60 µs of processor time a second, as long as others are busy: what keeps its pull alive, and a larger heap for the garbage collector to walk. That is a cost of time and not of events.",
 		},
 		{
 			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4, 6}, Bend: Rises,
@@ -107,11 +108,16 @@ func Dimensions() []Dimension {
 		},
 		{
 			Name: "backlog", Title: "Events in the backlog", X: "events", Values: []float64{10_000, 100_000, 1_000_000, 10_000_000}, Log: true, Bend: Flat,
-			Series: serviceOnly(func(c *Case, v float64) { c.Load.Events = int(v) }),
-			Why:    "What an event costs the service does not grow with the backlog; the first ten thousand pay for its start. Memory grows until what is remembered of answers (recent.memory) and of unionids is full. What grows with what is stored is the NATS server's own share, and by the cores that it takes a long backlog is slower.",
+			Series: []Series{
+				{Name: "service", Make: backlogOf},
+				{Name: "the relay", Relay: true, Make: backlogOf},
+			},
+			Why: "What an event costs the service does not grow with the backlog; the first ten thousand pay for its start. Memory grows until what is remembered of answers (recent.memory) and of unionids is full. What grows with what is stored is the NATS server's own share, and by the cores that it takes a long backlog is slower.",
 		},
 	}
 }
+
+func backlogOf(c *Case, v float64) { c.Load.Events = int(v) }
 
 // busyAccounts is a backlog of many accounts' events, which take turns.
 func busyAccounts(streams, memory bool) func(*Case, float64) {
@@ -157,7 +163,7 @@ func (p Program) Scale(ctx context.Context, d Dimension, runs int, say func(stri
 					break
 				}
 			}
-			points = append(points, Point{Dimension: d.Name, Series: s.Name, Value: v, Overload: overload, Figures: median(all)})
+			points = append(points, Point{Dimension: d.Name, Series: s.Name, Value: v, Runs: len(all), Overload: overload, Figures: median(all)})
 		}
 	}
 	return points, nil

@@ -112,7 +112,7 @@ func Dimensions() []Dimension {
 				{Name: "service", Make: backlogOf},
 				{Name: "the relay", Relay: true, Make: backlogOf},
 			},
-			Why: "What an event costs the service does not grow with the backlog; the first ten thousand pay for its start. Memory grows until what is remembered of answers (recent.memory) and of unionids is full. What grows with what is stored is the NATS server's own share, and by the cores that it takes a long backlog is slower.",
+			Why: "What an event costs the service does not grow with the backlog; the first ten thousand pay for its start. Memory grows until what is remembered of answers (recent.memory) and of unionids is full. What grows with what is stored is the NATS server's own share, with the relay too, and by the cores that it takes a long backlog is slower.",
 		},
 	}
 }

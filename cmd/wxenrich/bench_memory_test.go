@@ -53,7 +53,8 @@ func TestMemoryFormula(t *testing.T) {
 }
 
 // TestMemoryIsBounded has backlogs that would take more memory than the formula
-// gives if all of them were in hand, or many accounts. The race detector's memory is not in the formula.
+// gives if all of them were in hand, or many accounts. The race detector's memory
+// is not in the formula.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -110,17 +111,8 @@ func TestMemoryOfSeveralOutputs(t *testing.T) {
 	<-js.PublishAsyncComplete()
 	p := w.process(t, "run")
 	p.up(t, "lane is running")
-	stored := func(name string) uint64 {
-		s, err := js.Stream(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s.CachedInfo().State.Msgs
-	}
-	for deadline := time.Now().Add(everything); stored("WX_PROFILES") < n || stored("WX_B") < n || stored("WX_C") < n; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d events are answered\n%s", stored("WX_C"), n, p.out)
-		}
+	for _, name := range []string{"WX_PROFILES", "WX_B", "WX_C"} {
+		waitFor(t, js, name, n)
 	}
 	peak := bench.PeakMemory(p.cmd.Process.Pid)
 	if code := p.end(t, syscall.SIGTERM); code != 0 {

@@ -29,7 +29,8 @@ func (s *Scaling) Page() string {
 	var b strings.Builder
 	b.WriteString("# How it scales\n\nMade by `wxenrich bench scale`, from [scaling.json](scaling.json); do not edit.\n\n")
 	fmt.Fprintf(&b, "Measured on %s, with the NATS server and the simulated WeChat on the same cores: what counts is the form of\n", s.Machine)
-	b.WriteString("the curves, not their height. If nothing else is said: one account, concurrency 96, 100 openids in a call, calls of\n60 ms in the median and 152 ms at the 99th percentile, bare openids, a backlog to drain. CPU is of the service's own\nprocesses, in seconds for 100,000 events; memory the peak of the largest. A knee is the first value that has nearly, by 85 %, the\nmost events/s of a curve that rises, the last that has of one that falls:\nsingle runs of one case differ by up to a fifth, so that where a curve bends slowly it may be a value beside it.\n")
+	b.WriteString("the curves, not their height. If nothing else is said: one account, concurrency 96, 100 openids in a call, calls of\n60 ms in the median and 152 ms at the 99th percentile, bare openids, a backlog to drain. CPU is of the service's own\nprocesses, in seconds for 100,000 events; memory the peak of the largest.\n")
+	fmt.Fprintf(&b, "A knee is the first value with %.0f %% of the most events/s of a curve that rises, the last with them of one that falls:\nsingle runs of one case differ by up to a fifth, so that where a curve bends slowly it may be a value beside it.\n", 100*nearly)
 	for _, d := range Dimensions() {
 		var rows strings.Builder
 		for _, series := range d.Series {

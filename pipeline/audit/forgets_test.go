@@ -25,6 +25,7 @@ func TestInputThatForgets(t *testing.T) {
 		w.ack(appid, 3)
 		w.event(appid, "")
 		w.event(appid, "")
+		w.pending(appid, 2)
 		r := w.audit(scope())
 		w.want(r, audit.Balance{Forgets: true, In: 4, Records: 1, DeadLetters: 1, Pending: 2})
 		noted(t, r, "which have no answer, cannot be told")

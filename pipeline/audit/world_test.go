@@ -59,6 +59,24 @@ func (w *world) durable(appid string, cfg jetstream.ConsumerConfig) {
 	}
 }
 
+// pending waits until the server counts so many events for the lane's durable: it
+// does so a moment after they are stored.
+func (w *world) pending(appid string, n uint64) {
+	w.Helper()
+	l := audit.DefaultLane(appid)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		c, err := w.js.Consumer(w.Context(), l.Stream, l.Durable)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if have := c.CachedInfo().NumPending; have == n {
+			return
+		} else if time.Now().After(deadline) {
+			w.Fatalf("%d events are pending, want %d", have, n)
+		}
+	}
+}
+
 // ack acknowledges the next n events of a lane.
 func (w *world) ack(appid string, n int) {
 	w.Helper()

@@ -39,7 +39,8 @@ type call struct {
 }
 
 // do makes the call and returns the checked JSON object of a successful answer,
-// having called field at each of its top-level members. An error is an *Error.
+// having called field at each of its top-level members: twice, if it had to be
+// mended. An error is an *Error.
 func (w *wire) do(ctx context.Context, c call, field func(key string, c *cursor)) (doc string, err error) {
 	start := time.Now()
 	path := "/cgi-bin/" + c.op
@@ -96,25 +97,20 @@ func (w *wire) attempt(ctx context.Context, c call, address string, field func(s
 	if err != nil {
 		return "", resp.StatusCode, unanswered(resp.StatusCode, c.hide.cause(ctx, fmt.Errorf("read body: %w", err)))
 	}
-	doc, err := checkBody(buf.Bytes())
-	if err != nil {
-		return "", resp.StatusCode, unanswered(resp.StatusCode, err)
-	}
 	var code int64
 	var msg string
-	cur := &cursor{s: doc}
-	cur.object(func(key string) {
+	doc, err := readBody(buf.Bytes(), func(key string, c *cursor) {
 		switch key {
 		case "errcode":
-			code = integer(cur.raw())
+			code = integer(c.raw())
 		case "errmsg":
-			msg = text(cur.raw())
+			msg = text(c.raw())
 		default:
-			field(key, cur)
+			field(key, c)
 		}
 	})
-	if cur.deep {
-		return "", resp.StatusCode, unanswered(resp.StatusCode, errTooDeep)
+	if err != nil {
+		return "", resp.StatusCode, unanswered(resp.StatusCode, err)
 	}
 	if code != 0 {
 		e := codeError(w.overrides, c, int(code), msg)

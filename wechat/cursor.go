@@ -8,44 +8,58 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// cursor walks JSON that checkBody has found valid, which is why it looks at
-// structure only. It reads each byte of a batch once; a general reader skips
-// over the list, then over each row, then reads the fields.
+// cursor walks JSON and checks it on the way (RFC 8259), so that each byte of a
+// batch is read once. Where it meets anything else it goes to the end and stays
+// there: then it is bad, and so is all that was read.
 type cursor struct {
 	s string
 	i int // of a value, or of the white space before it
 
-	deep bool // raw has met a value nested beyond maxDepth
+	bad  bool
+	deep bool // it is bad because a value is nested beyond maxDepth
 }
 
-// space moves to the next byte that is not white space, a comma or a colon.
+// read walks a document, which is a JSON object and nothing else, or the cursor is
+// bad; f as for object.
+func (c *cursor) read(f func(key string)) {
+	if c.space() != '{' {
+		c.fail()
+		return
+	}
+	c.object(f)
+	if c.space(); c.i < len(c.s) {
+		c.fail()
+	}
+}
+
+func (c *cursor) fail() { c.i, c.bad = len(c.s), true }
+
+// space moves to the next byte that is not white space, and returns it; 0 at the
+// end.
 func (c *cursor) space() byte {
-	for {
-		switch c.s[c.i] {
-		case ' ', '\t', '\n', '\r', ',', ':':
-			c.i++
+	for ; c.i < len(c.s); c.i++ {
+		switch b := c.s[c.i]; b {
+		case ' ', '\t', '\n', '\r':
 		default:
-			return c.s[c.i]
+			return b
 		}
 	}
+	return 0
 }
 
 // object calls f with each key of the object here; f consumes the value by
 // object, list or raw, or leaves it. It consumes any other value.
 func (c *cursor) object(f func(key string)) {
-	if c.space() != '{' {
-		c.raw()
+	if !c.enter('{', '}') {
 		return
 	}
-	for c.i++; c.space() != '}'; {
-		key := text(c.raw())
-		c.space()
+	for more := true; more; more = c.more('}') {
+		key := text(c.key())
 		at := c.i
 		if f(key); c.i == at {
 			c.raw()
 		}
 	}
-	c.i++
 }
 
 // list calls f at each element of the list here; f consumes it. It reports
@@ -55,54 +69,192 @@ func (c *cursor) list(f func()) bool {
 		c.raw()
 		return false
 	}
-	for c.i++; c.space() != ']'; {
-		f()
+	if c.enter('[', ']') {
+		for more := true; more; more = c.more(']') {
+			f()
+		}
+	}
+	return true
+}
+
+// enter moves into what begins with open, and reports whether there is something
+// in it. If not, or if another value is here, that is consumed.
+func (c *cursor) enter(open, end byte) bool {
+	if c.space() != open {
+		c.raw()
+		return false
 	}
 	c.i++
+	if c.space() == end {
+		c.i++
+		return false
+	}
 	return true
+}
+
+// more consumes what is behind an element, and reports whether another follows.
+func (c *cursor) more(end byte) bool {
+	switch c.space() {
+	case ',':
+		c.i++
+		return true
+	case end:
+		c.i++
+	default:
+		c.fail()
+	}
+	return false
+}
+
+// key consumes a key and what is between it and its value; the key is raw.
+func (c *cursor) key() (key string) {
+	if c.space() != '"' {
+		c.fail()
+		return ""
+	}
+	key = c.literal()
+	if c.space() != ':' {
+		c.fail()
+		return ""
+	}
+	c.i++
+	c.space()
+	return key
 }
 
 // raw consumes a value of any kind and returns its text.
 func (c *cursor) raw() string {
-	first := c.space()
+	c.space()
 	from := c.i
-	switch first {
-	case '"':
-		c.literal()
-	case '{', '[':
-		depth := 0
-		for {
-			switch kinds[c.s[c.i]] {
-			case quote:
-				c.literal()
-				continue
-			case opener:
-				if depth++; depth > maxDepth {
-					c.deep = true
-				}
-			case closer:
-				depth--
-			}
-			if c.i++; depth == 0 {
-				return c.s[from:c.i]
-			}
-		}
-	default:
-		for c.i < len(c.s) && kinds[c.s[c.i]] != closer && c.s[c.i] != ',' && c.s[c.i] > ' ' {
-			c.i++
-		}
+	if c.value(1); c.bad {
+		return ""
 	}
 	return c.s[from:c.i]
 }
 
-// literal consumes a string.
-func (c *cursor) literal() {
-	for c.i++; c.s[c.i] != '"'; c.i++ {
-		if c.s[c.i] == '\\' {
-			c.i++
+// value consumes a value that is in so many others.
+func (c *cursor) value(depth int) {
+	switch open := c.space(); open {
+	case '"':
+		c.literal()
+	case '{', '[':
+		if depth > maxDepth {
+			c.deep = true
+			c.fail()
+			return
+		}
+		end := open + 2 // "{}" and "[]" in ASCII
+		if !c.enter(open, end) {
+			return
+		}
+		for more := true; more; more = c.more(end) {
+			if open == '{' {
+				c.key()
+			}
+			c.value(depth + 1)
+		}
+	case 't':
+		c.word("true")
+	case 'f':
+		c.word("false")
+	case 'n':
+		c.word("null")
+	default:
+		c.number()
+	}
+}
+
+func (c *cursor) word(w string) {
+	if !strings.HasPrefix(c.s[c.i:], w) {
+		c.fail()
+		return
+	}
+	c.i += len(w)
+}
+
+// literal consumes a string and returns it raw.
+func (c *cursor) literal() string {
+	for i := c.i + 1; i < len(c.s); i++ {
+		switch b := c.s[i]; {
+		case plain[b]:
+		case b == '"':
+			raw := c.s[c.i : i+1]
+			c.i = i + 1
+			return raw
+		case b == '\\':
+			i += escape(c.s[i:])
+		default:
+			i = len(c.s)
 		}
 	}
-	c.i++
+	c.fail()
+	return ""
+}
+
+// plain are the bytes that stand for themselves in a string.
+var plain = func() (p [256]bool) {
+	for b := 0x20; b < len(p); b++ {
+		p[b] = b != '"' && b != '\\'
+	}
+	return p
+}()
+
+// escape is how many bytes belong to the backslash that s begins with; if it
+// escapes nothing, all of s.
+func escape(s string) int {
+	if len(s) < 2 {
+		return len(s)
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 1
+	case 'u':
+		if len(s) >= 6 && isHex(s[2]) && isHex(s[3]) && isHex(s[4]) && isHex(s[5]) {
+			return 5
+		}
+	}
+	return len(s)
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'f'
+}
+
+// number consumes a number.
+func (c *cursor) number() {
+	c.skip('-', '-')
+	if !c.skip('0', '0') && !c.digits() {
+		c.fail()
+		return
+	}
+	if c.skip('.', '.') && !c.digits() {
+		c.fail()
+		return
+	}
+	if c.skip('e', 'E') {
+		c.skip('+', '-')
+		if !c.digits() {
+			c.fail()
+		}
+	}
+}
+
+// skip consumes one of two bytes, if it is here.
+func (c *cursor) skip(a, b byte) bool {
+	if c.i < len(c.s) && (c.s[c.i] == a || c.s[c.i] == b) {
+		c.i++
+		return true
+	}
+	return false
+}
+
+// digits consumes digits, and reports whether there is one.
+func (c *cursor) digits() bool {
+	from := c.i
+	for c.i < len(c.s) && '0' <= c.s[c.i] && c.s[c.i] <= '9' {
+		c.i++
+	}
+	return c.i > from
 }
 
 // text returns the string that a raw value is, and a zero string for any other

@@ -27,6 +27,7 @@ func (c *Client) Followers(ctx context.Context, next string) (Page, error) {
 		case "data":
 			c.object(func(key string) {
 				if key == "openid" {
+					p.OpenIDs = nil
 					c.list(func() { p.OpenIDs = append(p.OpenIDs, text(c.raw())) })
 				}
 			})

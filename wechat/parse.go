@@ -71,6 +71,7 @@ func (r *rowReader) integers(c *cursor) []int64 {
 func (r *rowReader) list(c *cursor) bool {
 	r.users = make([]User, 0, MaxBatch)
 	r.spans = make([][2]int, 0, MaxBatch)
+	r.tags = nil
 	var u *User
 	set := func(key string) { r.field(u, key, c) }
 	return c.list(func() {

@@ -11,17 +11,15 @@ import (
 
 // batchOf reads a body as BatchGet does.
 func batchOf(body []byte) ([]User, error) {
-	doc, err := checkBody(body)
-	if err != nil {
-		return nil, err
-	}
 	var r rowReader
-	c := &cursor{s: doc}
-	c.object(func(key string) {
+	doc, err := readBody(body, func(key string, c *cursor) {
 		if key == "user_info_list" {
 			r.list(c)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	return r.rows(doc), nil
 }
 
@@ -255,4 +253,32 @@ func TestBlankRows(t *testing.T) {
 			t.Errorf("%s: blank %v, want %v", raw, !blank, blank)
 		}
 	}
+}
+
+// FuzzCursor holds what a cursor takes for JSON against the standard library,
+// whether its values are read one by one or passed over.
+func FuzzCursor(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` {"a" : [ ] , "b":{"c":-0.5e+7}}` + "\n", `{"a":"\u00e9\n\/"}`, `{"a":tru}`, `{"a":01}`, `{"a":1.}`, `{"a":1e}`, `{"a":-}`, `{"a":+1}`,
+		`{"a":"\x"}`, `{"a":"\u12g4"}`, `{"a":"\u12`, `{"a":"` + "\t" + `"}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a":1 "b":2}`, `{1:2}`, `{"a":[1,]}`, `{"a":[1 2]}`,
+		`{"a":[1}`, `{"a":{]}`, `{} x`, `{}{}`, `[]`, `{`, `{"a`, `{"a":"b\`, `{"a":nul`, `{"a":falsee}`, "{\"a\":\x00}", "\ufeff{}", `{"a":"` + strings.Repeat("x", 70) + `"}`,
+		`{"list":[{"a":[1,"x"]},7,null,[{}]],"list":7}`, `{"a":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want := json.Valid([]byte(s)) && strings.HasPrefix(strings.TrimSpace(s), "{")
+		over := &cursor{s: s}
+		over.read(func(string) {})
+		if !over.deep && over.bad == want {
+			t.Errorf("passing over %q: bad %v, and json.Valid says %v", s, over.bad, want)
+		}
+		one := &cursor{s: s}
+		one.read(func(key string) {
+			one.list(func() { one.object(func(string) { one.raw() }) })
+		})
+		if !over.deep && one.bad == want {
+			t.Errorf("reading %q: bad %v, and json.Valid says %v", s, one.bad, want)
+		}
+	})
 }

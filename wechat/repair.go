@@ -17,6 +17,33 @@ const maxDepth = 64
 // means; a batch of 100 has 202 openers, and no level without one.
 const safeOpeners = 4096
 
+// readBody returns a body that is a JSON object as a string of its own, having
+// called field at each of its members. If the body has to be mended it begins anew
+// with what has become of it.
+func readBody(body []byte, field func(key string, c *cursor)) (doc string, err error) {
+	c := &cursor{s: string(body)}
+	each := func(key string) { field(key, c) }
+	if utf8.Valid(body) {
+		c.read(each)
+	} else {
+		c.fail()
+	}
+	if c.bad && !c.deep {
+		if doc, err = checkBody(body); err != nil {
+			return "", err
+		}
+		*c = cursor{s: doc}
+		c.read(each)
+	}
+	switch {
+	case c.deep:
+		return "", errTooDeep
+	case c.bad:
+		return "", errNotJSON
+	}
+	return c.s, nil
+}
+
 // checkBody returns a body that is a JSON object, as a string of its own. Two
 // faults of the live service are mended: raw control characters inside string
 // literals, and invalid UTF-8.
@@ -30,7 +57,7 @@ func checkBody(body []byte) (string, error) {
 	doc := string(body)
 	if !utf8.Valid(body) || !gjson.Valid(doc) {
 		if doc = strings.ToValidUTF8(string(repair(body)), "\uFFFD"); !gjson.Valid(doc) {
-			return "", errors.New("body is truncated or not JSON")
+			return "", errNotJSON
 		}
 	}
 	if !gjson.Parse(doc).IsObject() {
@@ -39,7 +66,10 @@ func checkBody(body []byte) (string, error) {
 	return doc, nil
 }
 
-var errTooDeep = errors.New("body nested too deeply")
+var (
+	errTooDeep = errors.New("body nested too deeply")
+	errNotJSON = errors.New("body is truncated or not JSON")
+)
 
 // The kinds of byte that carry structure.
 const (

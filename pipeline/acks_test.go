@@ -66,7 +66,7 @@ func TestAckLost(t *testing.T) {
 			msgs[i] = nats.NewMsg(fmt.Sprint("out.", i))
 		}
 		began := time.Now()
-		for _, err := range p.publish(msgs) {
+		for _, err := range p.publishAll(msgs) {
 			if !errors.Is(err, errAwaited) {
 				t.Errorf("no ack: %v", err)
 			}
@@ -76,7 +76,7 @@ func TestAckLost(t *testing.T) {
 		}
 
 		done := make(chan []error)
-		go func() { done <- p.publish(msgs) }()
+		go func() { done <- p.publishAll(msgs) }()
 		synctest.Wait()
 		for range msgs { // of the first time
 			late, err := silent.NextMsg(time.Second)
@@ -118,7 +118,7 @@ func BenchmarkPublish(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += len(msgs) {
-		for _, err := range p.publish(msgs) {
+		for _, err := range p.publishAll(msgs) {
 			if err != nil {
 				b.Fatal(err)
 			}

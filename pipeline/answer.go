@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,16 +12,38 @@ import (
 
 // An answer is what ends a delivery: its record or its dead letter. Where a lane
 // has several outputs it ends when it is answered for each.
+//
+// A record becomes a message when it is published, in the memory of the one before
+// it: see [Lane.message]. To make a hundred first and to publish them then takes
+// memory for each, and finds it cold.
 type answer struct {
 	delivery *delivery
-	msg      *nats.Msg         // nil: nothing is to be stored
-	envelope *events.Envelope  // of a record: what msg is in
-	fills    outputSet         // the outputs that it is for: a record one, a dead letter all
-	also     []answer          // records for further outputs
+	fills    outputSet         // the outputs that it is for; empty: nothing is to be stored
+	said     said              // what a record is made of, besides its delivery
+	letter   *nats.Msg         // not nil: the dead letter
 	cause    *cause            // of a dead letter; nil for a record
 	created  trace.SpanContext // of its span; zero if it has none
-	unionID  string            // of a record
 	asOf     time.Time         // what it says of the person goes back to this
+}
+
+// said is what WeChat says of a person.
+type said struct {
+	user           *wechat.User // nil: nobody was asked
+	source, marker string
+	began          time.Time // when the look-up began
+}
+
+// unionID is that of a record, if it is known.
+func (a *answer) unionID() string {
+	switch {
+	case a.cause != nil:
+		return ""
+	case a.said.user != nil:
+		return a.said.user.UnionID
+	case a.delivery.record != nil:
+		return a.delivery.record.UnionID
+	}
+	return ""
 }
 
 // cause is why an event becomes a dead letter.
@@ -42,44 +63,21 @@ func causeOf(reason events.Reason, err error, attempts int) *cause {
 	return c
 }
 
-// record answers d with what WeChat says of the person.
+// record answers d with what WeChat says of the person. The user must stay as it
+// is until the answer is stored.
 func (l *Lane) record(d *delivery, u *wechat.User, source, marker string, began time.Time) answer {
-	r := events.Record{
-		Event:     d.event,
-		UnionID:   u.UnionID,
-		Status:    events.Following,
-		Lang:      l.langOf(&d.event),
-		FetchedAt: began,
-		Source:    source,
-		Marker:    marker,
-		Replay:    l.generation(d),
-		Hop:       d.hop(),
-		User:      events.User{Raw: events.CheckedJSON(u.Raw)},
-	}
-	if u.Subscribe == 0 {
-		r.Status = events.NotFollowing
-	}
-	a := l.encode(d, &r)
-	if d.event.Type == BackfillType && a.cause == nil && l.erased.Some() {
+	a := l.unasked(d)
+	a.said = said{u, source, marker, began}
+	if d.event.Type == BackfillType && l.erased.Some() {
 		a.asOf = followedAt(u)
-		for i := range a.also {
-			a.also[i].asOf = a.asOf
-		}
 	}
 	return a
 }
 
-// unsubscribed answers an unsubscribe event: it is all there is to know, so
-// nobody is asked. It is as true as of the moment the event was stored, and
-// orders by that against look-ups.
-func (l *Lane) unsubscribed(d *delivery) answer {
-	return l.encode(d, &events.Record{
-		Event:     d.event,
-		Status:    events.Unsubscribed,
-		FetchedAt: d.event.Source.Time,
-		Replay:    l.generation(d),
-		Hop:       d.hop(),
-	})
+// unasked answers d with a record of what is known without asking anybody, on
+// every output that does not hold it yet.
+func (l *Lane) unasked(d *delivery) answer {
+	return answer{delivery: d, fills: l.cfg.allOutputs() &^ d.stored, asOf: d.event.Source.Time}
 }
 
 // answerPlain answers those of whom nobody has to be asked.
@@ -90,8 +88,6 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 		switch {
 		case d.erased:
 			answers = append(answers, answer{delivery: d})
-		case d.record != nil:
-			answers = append(answers, l.again(d))
 		case d.rejection != nil:
 			answers = append(answers, l.deadLetter(d, &cause{reason: d.rejection.Reason, detail: d.rejection.Detail}, 0))
 		case d.refused != nil:
@@ -99,35 +95,11 @@ func (l *Lane) answerPlain(c contexts, ds []*delivery) outcome {
 		case d.known != nil:
 			answers = append(answers, l.record(d, &d.known.user, events.FromRecent, "", d.known.began))
 		default:
-			answers = append(answers, l.unsubscribed(d))
+			answers = append(answers, l.unasked(d))
 		}
 	}
 	l.settle(c, answers)
 	return outcome{plain: ds}
-}
-
-// encode answers d with a record, on every output that does not hold it yet.
-func (l *Lane) encode(d *delivery, r *events.Record) (a answer) {
-	for i := range l.cfg.Outputs {
-		fills := onlyOutput(i)
-		if d.stored.has(fills) {
-			continue
-		}
-		envelope, err := l.cfg.Outputs[i].record(r)
-		if err != nil {
-			return l.deadLetter(d, &cause{reason: events.Unresolved, detail: err.Error()}, 0)
-		}
-		msg := &envelope.Msg
-		d.noteDeliveries(msg.Header)
-		one := answer{delivery: d, msg: msg, envelope: envelope, fills: fills, unionID: r.UnionID, asOf: d.event.Source.Time}
-		l.tracing.create(&one)
-		if a.msg == nil {
-			a = one
-		} else {
-			a.also = append(a.also, one)
-		}
-	}
-	return a
 }
 
 // deadLetter answers d with its own bytes and the reason why there is no
@@ -148,43 +120,7 @@ func (l *Lane) deadLetter(d *delivery, why *cause, limit int) answer {
 		Limit:    limit,
 	}
 	subject := l.cfg.Dead.Expand(events.Vars{AppID: l.cfg.AppID, Reason: string(why.reason)})
-	msg := letter.Msg(subject)
-	d.noteDeliveries(msg.Header)
-	a := answer{delivery: d, msg: msg, fills: l.cfg.allOutputs(), cause: why, asOf: erasedAsOf(e.Type, e.Source.Time)}
-	l.tracing.create(&a)
-	return a
-}
-
-// smaller is the answer in place of one that the server does not take. A
-// dead letter is larger than its input by its headers: what cannot be stored
-// of the original is cut, and it says so.
-func (l *Lane) smaller(a answer) answer {
-	why, limit := a.cause, 0
-	if why == nil {
-		why = &cause{reason: events.TooLarge, detail: "the record is larger than the output takes"}
-	} else {
-		limit = min(l.out.maxPayload(), a.msg.Size()/2)
-	}
-	letter := l.deadLetter(a.delivery, why, limit)
-	letter.fills = a.fills // other outputs may take theirs
-	return letter
-}
-
-// passTrace carries the producer's trace context to the answer.
-func passTrace(to, from nats.Header) {
-	for _, name := range [...]string{events.HeaderTraceParent, events.HeaderTraceState} {
-		if v := from[name]; len(v) > 0 {
-			to[name] = v
-		}
-	}
-}
-
-// noteDeliveries leaves a trace of how often an event came, for whoever has to
-// explain it: the server forgets that with the acknowledgement.
-func (d *delivery) noteDeliveries(h nats.Header) {
-	if d.deliveries > 1 && d.letter == nil {
-		h[events.HeaderDeliveries] = []string{strconv.FormatUint(d.deliveries, 10)}
-	}
+	return answer{delivery: d, letter: letter.Msg(subject), fills: l.cfg.allOutputs(), cause: why, asOf: erasedAsOf(e.Type, e.Source.Time)}
 }
 
 // langOf is the language to ask for.

@@ -100,7 +100,7 @@ func (b *backfill) store(ctx context.Context, subject string, chunk []crawled) e
 		}
 		var failed error
 		var left []crawled
-		for i, err := range b.out.publish(msgs) {
+		for i, err := range b.out.publishAll(msgs) {
 			if err != nil {
 				left, failed = append(left, chunk[i]), err
 			}

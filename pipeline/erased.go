@@ -75,7 +75,7 @@ func followedAt(u *wechat.User) time.Time {
 func (l *Lane) withoutErased(ctx context.Context, answers []answer) (kept, left []answer, failed error) {
 	some := l.erased.Some()
 	for i, a := range answers {
-		gone := a.msg == nil || some && l.erased.Covers(l.cfg.AppID, a.delivery.event.OpenID, a.unionID, a.asOf)
+		gone := a.fills == 0 || some && l.erased.Covers(l.cfg.AppID, a.delivery.event.OpenID, a.unionID(), a.asOf)
 		if gone && kept == nil {
 			kept = append(make([]answer, 0, len(answers)), answers[:i]...)
 		}
@@ -93,8 +93,8 @@ func (l *Lane) withoutErased(ctx context.Context, answers []answer) (kept, left 
 				continue
 			}
 		}
-		if a.unionID != "" {
-			if err := l.erased.BuryToo(ctx, l.cfg.AppID, a.delivery.event.OpenID, a.unionID); err != nil {
+		if unionid := a.unionID(); unionid != "" {
+			if err := l.erased.BuryToo(ctx, l.cfg.AppID, a.delivery.event.OpenID, unionid); err != nil {
 				l.log.Warn("an event of somebody who is erased by unionid has no answer, and the audit may take it for missing; may this user publish on $KV.<erase.bucket>.stone.>?", slog.Any("error", err))
 			}
 		}

@@ -7,8 +7,8 @@ import (
 
 // incoming is the tap's channel as long as another event can be taken. A tap
 // that is closing is read to its end, or its last events would stay ours.
-func (l *loop) incoming() <-chan []*delivery {
-	if l.tap == nil || len(l.poured) > 0 || l.crowded() && !l.tap.closed {
+func (l *loop) incoming(now time.Time) <-chan []*delivery {
+	if l.tap == nil || len(l.poured) > 0 || l.crowded(now) && !l.tap.closed {
 		return nil
 	}
 	return l.tap.out
@@ -16,15 +16,15 @@ func (l *loop) incoming() <-chan []*delivery {
 
 // crowded reports whether the lane has enough to do: every call is busy and
 // the next batch is full.
-func (l *loop) crowded() bool {
-	return l.batch.Len() >= l.size || l.handsFull() || !l.rate.Ready(time.Now())
+func (l *loop) crowded(now time.Time) bool {
+	return l.batch.Len() >= l.size || l.handsFull() || !l.rate.Ready(now)
 }
 
 // turnTap opens or closes the pull. It closes one that nobody has read for a
 // while: what the client has buffered ages against AckWait, but what is in
 // hand is kept alive.
 func (l *loop) turnTap(now time.Time) {
-	if !l.crowded() {
+	if !l.crowded(now) {
 		l.full = time.Time{}
 	} else if l.full.IsZero() {
 		l.full = now
@@ -56,16 +56,18 @@ func (l *loop) pour(chunk []*delivery, ok bool) {
 
 // takePoured accepts what came out of the tap, as long as another event can be
 // taken.
-func (l *loop) takePoured() {
-	for l.mayTake() {
+func (l *loop) takePoured(now time.Time) {
+	for l.mayTake(now) {
 		d := l.poured[0]
 		l.poured = l.poured[1:]
-		l.take(time.Now(), d)
+		l.take(now, d)
 	}
 }
 
 // mayTake reports whether there is an event that can be taken now.
-func (l *loop) mayTake() bool { return len(l.poured) > 0 && (l.tap.closed || !l.crowded()) }
+func (l *loop) mayTake(now time.Time) bool {
+	return len(l.poured) > 0 && (l.tap.closed || !l.crowded(now))
+}
 
 // take accepts one event.
 func (l *loop) take(now time.Time, d *delivery) {

@@ -124,11 +124,11 @@ func (l *loop) run() {
 	l.noticed() // the account may be on hold since before
 	l.rejudge(time.Now())
 	for {
-		l.takePoured()
 		now := time.Now()
+		l.takePoured(now)
 		l.dispatch(now)
 		l.turnTap(now)
-		if l.mayTake() {
+		if l.mayTake(now) {
 			continue
 		}
 		l.askMark(now)
@@ -142,7 +142,7 @@ func (l *loop) run() {
 		}
 		l.timer.Reset(l.next(now).Sub(now))
 		select {
-		case chunk, ok := <-l.incoming():
+		case chunk, ok := <-l.incoming(now):
 			l.pour(chunk, ok)
 		case o := <-awaited(l.calls+l.settles > 0, l.done):
 			l.settled(o)

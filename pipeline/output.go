@@ -43,22 +43,27 @@ func (s outputSet) each() iter.Seq[outputSet] {
 	}
 }
 
-// spread makes of each answer as many as there are messages.
+// spread makes of each answer as many as there are messages: a dead letter is one
+// for all outputs. Those for further outputs are behind the others.
 func spread(answers []answer) []answer {
-	for _, a := range answers {
-		answers = append(answers, a.also...)
+	for i := range answers { // those that there are now
+		if a := answers[i]; a.cause == nil && a.fills != 0 {
+			first := a.fills & -a.fills
+			answers[i].fills = first
+			for a.fills = range (a.fills &^ first).each() {
+				answers = append(answers, a)
+			}
+		}
 	}
 	return answers
 }
 
-// envelopes are those of records that are stored: most messages that are ever
-// made are of the same few hundred envelopes.
+// envelopes are those that records are published in.
 var envelopes = sync.Pool{New: func() any { return new(events.Envelope) }}
 
-// record is the message that holds r at an output.
-func (o *Output) record(r *events.Record) (*events.Envelope, error) {
+// fill makes the envelope's message the one that holds r at an output.
+func (o *Output) fill(env *events.Envelope, r *events.Record) error {
 	e := &r.Event
-	env := envelopes.Get().(*events.Envelope)
 	var room [128]byte
 	subject := o.Subject.Append(room[:0], events.Vars{AppID: e.AppID, OpenID: e.OpenID, UnionID: r.UnionID, Type: e.Type})
 	if string(subject) != env.Msg.Subject { // the same for all, as a rule
@@ -70,12 +75,12 @@ func (o *Output) record(r *events.Record) (*events.Envelope, error) {
 		r = &kept
 	}
 	if err := r.Fill(env, o.Format); err != nil {
-		return nil, err
+		return err
 	}
 	if o.CloudEvents {
 		r.AddCloudEvent(&env.Msg, o.Format)
 	}
-	return env, nil
+	return nil
 }
 
 // apart refuses two outputs in one stream: the second record of an event would

@@ -43,26 +43,35 @@ func NewPublisher(nc *nats.Conn) (*Publisher, error) {
 	return &Publisher{js: js, acks: acks, binds: make(gate, abreast)}, nil
 }
 
-// publish stores msgs and returns one error for each, nil where the server has
-// confirmed that it is stored. An error does not mean that a message is not
-// stored: publish it again, under the same message id.
-func (p *Publisher) publish(msgs []*nats.Msg) []error {
+// publish stores n messages and returns one error for each, nil where the server
+// has confirmed that it is stored. An error does not mean that a message is not
+// stored: publish it again, under the same message id. It asks for a message when
+// the one before is on its way and not needed any more; one that cannot be made is
+// left out.
+func (p *Publisher) publish(n int, message func(i int) (*nats.Msg, error)) []error {
+	if n == 0 {
+		return nil
+	}
 	nc := p.js.Conn()
 	lost := nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
 	defer nc.RemoveStatusListener(lost)
 	timeout := time.NewTimer(publishTimeout)
 	defer timeout.Stop()
 
-	r := p.acks.begin(len(msgs))
-	for i, m := range msgs {
-		if i > 0 && i == len(msgs)/2 {
+	r := p.acks.begin(n)
+	for i := range n {
+		if i > 0 && i == n/2 {
 			fault("half-published")
 		}
-		m.Reply = r.subject(i)
-		if err := nc.PublishMsg(m); err != nil {
+		m, err := message(i)
+		if err == nil {
+			m.Reply = r.subject(i)
+			err = nc.PublishMsg(m)
+			m.Reply = ""
+		}
+		if err != nil {
 			p.acks.settle(r.id, i, err)
 		}
-		m.Reply = ""
 	}
 	select {
 	case <-r.done:
@@ -74,12 +83,17 @@ func (p *Publisher) publish(msgs []*nats.Msg) []error {
 	return r.errs
 }
 
+// publishAll is publish for messages that are there.
+func (p *Publisher) publishAll(msgs []*nats.Msg) []error {
+	return p.publish(len(msgs), func(i int) (*nats.Msg, error) { return msgs[i], nil })
+}
+
 // publishAtomic stores all of msgs or none, with one write to disk; the same
 // errors as publish. Where a batch cannot be had it publishes singly: one
 // message id that the server knows already refuses the whole batch.
 func (p *Publisher) publishAtomic(ctx context.Context, msgs []*nats.Msg) []error {
 	if len(msgs) < 2 || len(msgs) > maxAtomic || p.notAtomic.Load() {
-		return p.publish(msgs)
+		return p.publishAll(msgs)
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
@@ -95,7 +109,7 @@ func (p *Publisher) publishAtomic(ctx context.Context, msgs []*nats.Msg) []error
 		m.Header.Del(jetstreamext.BatchSeqHeader)
 		m.Header.Del(jetstreamext.BatchCommitHeader)
 	}
-	return p.publish(msgs)
+	return p.publishAll(msgs)
 }
 
 // maxPayload is the largest message that the server takes, headers included.

@@ -94,8 +94,8 @@ func (p *pull) refill() error {
 // came says since when a message that came may have been on its way to us. The
 // server takes turns between requests, but what an earlier one cannot have asked
 // for was sent after the later one.
-func (p *pull) came() (since time.Time) {
-	p.heard = time.Now()
+func (p *pull) came(now time.Time) (since time.Time) {
+	p.heard = now
 	if p.open == 0 {
 		return p.heard // more than was asked for: a later request will have less
 	}

@@ -24,7 +24,7 @@ func TestPullCounts(t *testing.T) {
 		if i >= 10 {
 			want = second
 		}
-		if got := p.came(); got != want {
+		if got := p.came(time.Now()); got != want {
 			t.Errorf("message %d: since %v, want %v", i, got, want)
 		}
 	}

@@ -24,13 +24,6 @@ func (l *Lane) reread(msg message) (*delivery, error) {
 	return d, nil
 }
 
-// again is a record once more, as one of the task's.
-func (l *Lane) again(d *delivery) answer {
-	r := *d.record
-	r.Replay = l.task.replay()
-	return l.encode(d, &r)
-}
-
 // rereadable is a record of an account's, of an event itself: what is of a replay
 // is left as it is, since that one stands for it.
 func rereadable(appid string, h nats.Header, data []byte) (events.Record, bool) {

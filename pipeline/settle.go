@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wxenrich/wxenrich/events"
 	"github.com/wxenrich/wxenrich/pipeline/internal/quota"
 )
 
@@ -29,6 +30,9 @@ func (l *Lane) settle(c contexts, answers []answer) {
 	ctx, span := l.tracing.settled(c.abort, answers)
 	defer span.End()
 	answers = spread(answers)
+	for i := range answers {
+		l.tracing.create(&answers[i], l.generation(answers[i].delivery))
+	}
 	pause := newBackOff(l.cfg.RetryInitial, max(maxPublishPause, l.cfg.RetryInitial), l.rand)
 	for answers = l.dropRepeats(c, answers); len(answers) > 0; answers = l.dropRepeats(c, answers) {
 		var err error
@@ -72,12 +76,13 @@ func (l *Lane) store(ctx context.Context, answers []answer) (left []answer, fail
 				}
 				l.acknowledge(a, now)
 			}
-			if a.envelope != nil {
-				envelopes.Put(a.envelope)
-			}
 		case tooLarge(err):
 			left = append(left, l.smaller(a))
 		default:
+			if why, bad := errors.AsType[*unwritable](err); bad {
+				left = append(left, l.inPlace(a, why))
+				continue
+			}
 			left, failed = append(left, a), l.at(a, err)
 		}
 	}
@@ -123,21 +128,40 @@ func (l *Lane) at(a answer, err error) error {
 // publish publishes answers, those for one stream together. It returns one error
 // for each.
 func (l *Lane) publish(ctx context.Context, answers []answer) []error {
-	msgs := make([]*nats.Msg, len(answers))
-	for i, a := range answers {
-		msgs[i] = a.msg
-	}
 	if !l.cfg.Atomic || l.mixed(answers) {
-		return l.out.publish(msgs)
+		envelope := envelopes.Get().(*events.Envelope)
+		defer envelopes.Put(envelope)
+		return l.out.publish(len(answers), func(i int) (*nats.Msg, error) { return l.message(&answers[i], envelope) })
 	}
-	errs := make([]error, 0, len(msgs))
-	for len(msgs) > 0 { // spread has put those for one output next to each other
+	errs := make([]error, 0, len(answers))
+	for len(answers) > 0 { // spread has put those for one output next to each other
 		n := 1
-		for n < len(msgs) && answers[n].fills == answers[0].fills {
+		for n < len(answers) && answers[n].fills == answers[0].fills {
 			n++
 		}
-		errs = append(errs, l.out.publishAtomic(ctx, msgs[:n])...)
-		msgs, answers = msgs[n:], answers[n:]
+		errs = append(errs, l.publishAtomic(ctx, answers[:n])...)
+		answers = answers[n:]
+	}
+	return errs
+}
+
+// publishAtomic publishes answers for one stream all at once, which takes an
+// envelope for each.
+func (l *Lane) publishAtomic(ctx context.Context, answers []answer) []error {
+	msgs, errs := make([]*nats.Msg, 0, len(answers)), make([]error, len(answers))
+	for i := range answers {
+		envelope := envelopes.Get().(*events.Envelope)
+		defer envelopes.Put(envelope)
+		msg, err := l.message(&answers[i], envelope)
+		if errs[i] = err; err == nil {
+			msgs = append(msgs, msg)
+		}
+	}
+	of := l.out.publishAtomic(ctx, msgs)
+	for i := range errs {
+		if errs[i] == nil {
+			errs[i], of = of[0], of[1:]
+		}
 	}
 	return errs
 }

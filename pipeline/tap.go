@@ -183,11 +183,12 @@ func (r *reader) read(status <-chan nats.Status) (err error) {
 
 // take hands over a message and those that have come with it.
 func (r *reader) take(msg *nats.Msg) (err error) {
-	chunk, err := r.unpack(nil, msg)
+	now := time.Now()
+	chunk, err := r.unpack(make([]*delivery, 0, min(tapChunk, 1+len(r.msgs))), msg, now)
 	for more := true; more && err == nil && len(chunk) < tapChunk; {
 		select {
 		case msg := <-r.msgs:
-			chunk, err = r.unpack(chunk, msg)
+			chunk, err = r.unpack(chunk, msg, now)
 		default:
 			more = false
 		}
@@ -210,7 +211,7 @@ func (r *reader) drop() {
 	for {
 		select {
 		case msg := <-r.msgs:
-			chunk, _ := r.unpack(nil, msg)
+			chunk, _ := r.unpack(nil, msg, time.Now())
 			r.deliver(chunk)
 		default:
 			return
@@ -218,13 +219,13 @@ func (r *reader) drop() {
 	}
 }
 
-// unpack appends what a message is about to chunk. It returns an error if the
+// unpack appends what a message that came now is about to chunk. It returns an error if the
 // server says that nothing more will come.
-func (r *reader) unpack(chunk []*delivery, msg *nats.Msg) ([]*delivery, error) {
+func (r *reader) unpack(chunk []*delivery, msg *nats.Msg, now time.Time) ([]*delivery, error) {
 	if msg.Reply == "" {
 		return chunk, r.status(msg)
 	}
-	since := r.came()
+	since := r.came(now)
 	d, err := r.lane.newDelivery(&pulled{msg, r.conn})
 	if err != nil { // not a JetStream message: nothing to ack either
 		r.lane.log.Error("a message without JetStream metadata was dropped", slog.Any("error", err))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -227,20 +228,36 @@ func (t *tracing) publish(ctx context.Context, answers []answer) trace.Span {
 	return span
 }
 
-// create gives an answer its trace context: that of a span of its own below its
-// event's, else what the producer has sent along.
-func (t *tracing) create(a *answer) {
+// create gives an answer a span of its own below its event's, if that has one.
+func (t *tracing) create(a *answer, generation string) {
 	d := a.delivery
-	if t == nil || d.span == nil {
-		passTrace(a.msg.Header, d.original().Header)
+	if t == nil || d.span == nil || a.fills == 0 {
 		return
 	}
+	id := d.event.Source.MsgID(generation)
+	if a.letter != nil {
+		id = a.letter.Header[events.HeaderMsgID][0]
+	}
 	to := t.to(a)
-	ctx, span := t.tracer.Start(trace.ContextWithSpan(context.Background(), d.span), "create "+to.template, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(to.attrs...),
-		trace.WithAttributes(semconv.MessagingOperationTypeCreate, semconv.MessagingOperationName("create"), semconv.MessagingMessageID(a.msg.Header[events.HeaderMsgID][0])))
-	events.SetTrace(ctx, a.msg.Header)
+	_, span := t.tracer.Start(trace.ContextWithSpan(context.Background(), d.span), "create "+to.template, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(to.attrs...),
+		trace.WithAttributes(semconv.MessagingOperationTypeCreate, semconv.MessagingOperationName("create"), semconv.MessagingMessageID(id)))
 	a.created = span.SpanContext()
 	span.End()
+}
+
+// passTrace gives an answer's message its trace context: that of its span, else
+// what the producer has sent along.
+func (a *answer) passTrace(to nats.Header) {
+	if a.created.IsValid() {
+		events.SetTrace(trace.ContextWithSpanContext(context.Background(), a.created), to)
+		return
+	}
+	from := a.delivery.original().Header
+	for _, name := range [...]string{events.HeaderTraceParent, events.HeaderTraceState} {
+		if v := from[name]; len(v) > 0 {
+			to[name] = v
+		}
+	}
 }
 
 // stored ends the span of a publish.

@@ -22,10 +22,12 @@ func (m headerOnly) Data() []byte         { return nil }
 func TestNoTracingAllocatesNothing(t *testing.T) {
 	var off *tracing
 	d := &delivery{msg: headerOnly{}}
-	answers := []answer{{delivery: d, msg: &nats.Msg{Header: nats.Header{}}}}
+	answers := []answer{{delivery: d, fills: 1}}
+	header := nats.Header{}
 	n := testing.AllocsPerRun(100, func() {
 		off.begin(d)
-		off.create(&answers[0])
+		off.create(&answers[0], "")
+		answers[0].passTrace(header)
 		_, settling := off.settled(t.Context(), answers)
 		off.publish(t.Context(), answers).End()
 		settling.End()
@@ -52,11 +54,13 @@ func BenchmarkTracingOfAnEvent(b *testing.B) {
 	}{{"off", nil, nil}, {"off/context", nil, traced}, {"1%", share(.01), nil}, {"1%/context", share(.01), traced}, {"all", share(1), nil}} {
 		b.Run(v.name, func(b *testing.B) {
 			b.ReportAllocs()
-			out := &nats.Msg{Header: nats.Header{events.HeaderMsgID: {"WX_EVENTS:1:1"}}}
+			out := nats.Header{}
 			for b.Loop() {
 				d := delivery{msg: headerOnly{header: v.in}}
 				v.by.begin(&d)
-				v.by.create(&answer{delivery: &d, msg: out})
+				a := answer{delivery: &d, fills: 1}
+				v.by.create(&a, "")
+				a.passTrace(out)
 				d.ended("record")
 			}
 		})

@@ -87,6 +87,7 @@ func (l *Lane) work(c contexts, items []*item) (o outcome) {
 	c.last = false // whatever follows is a luxury
 	s := l.draw(c, items)
 	users, began, err := l.batchGet(first, items)
+	defer func() { wechat.Recycle(users) }()
 	if err == nil {
 		fault("looked-up")
 		l.compareInTime(s, users)

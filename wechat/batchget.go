@@ -22,9 +22,9 @@ func (c *Client) BatchGet(ctx context.Context, qs []Query) ([]User, error) {
 	if len(qs) == 0 || len(qs) > MaxBatch {
 		return nil, &Error{Op: op, Class: Bug, Err: fmt.Errorf("%d openids, want 1 to %d", len(qs), MaxBatch)}
 	}
-	var r rowReader
+	r := rowReader{brief: c.brief}
 	found := false
-	doc, err := c.data(ctx, call{
+	_, err := c.data(ctx, call{
 		method: http.MethodPost, op: op, body: appendBatch(nil, qs), openids: len(qs),
 	}, func(key string, c *cursor) {
 		if key == "user_info_list" {
@@ -37,7 +37,7 @@ func (c *Client) BatchGet(ctx context.Context, qs []Query) ([]User, error) {
 	if !found {
 		return nil, &Error{Op: op, Class: Transient, Status: http.StatusOK, Err: errors.New("no user_info_list in the answer")}
 	}
-	return r.rows(doc), nil
+	return r.users, nil
 }
 
 // UserInfo asks for one person through user/info (api_userinfo).

@@ -26,6 +26,9 @@ type Config struct {
 	MaxBody   int64             // largest answer in bytes; default 4 MiB
 	UserAgent string            // default "wxenrich"
 	Overrides Overrides         // of the table of errcodes; not to be changed afterwards
+	// Brief has the rows of batches hold Subscribe, OpenID, UnionID, SubscribeTime
+	// and Raw only, for those who hand Raw on: less to read and to allocate.
+	Brief bool
 
 	OnCall         func(CallInfo)       // called after every call, at once, by many goroutines; may be nil
 	TracerProvider trace.TracerProvider // default: the global one
@@ -46,12 +49,13 @@ type TokenSource interface {
 type Client struct {
 	appID  string
 	tokens TokenSource
+	brief  bool
 	wire   wire
 }
 
 // New returns a client, or an error that joins all faults of cfg.
 func New(cfg Config) (*Client, error) {
-	c := &Client{appID: cfg.AppID, tokens: cfg.Tokens, wire: wire{
+	c := &Client{appID: cfg.AppID, tokens: cfg.Tokens, brief: cfg.Brief, wire: wire{
 		hosts: cfg.Hosts, timeout: cfg.Timeout, maxBody: cfg.MaxBody, userAgent: cfg.UserAgent, onCall: cfg.OnCall, overrides: cfg.Overrides,
 	}}
 	var faults []error

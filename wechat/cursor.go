@@ -15,6 +15,8 @@ type cursor struct {
 	s string
 	i int // of a value, or of the white space before it
 
+	escaped bool // the latest string has a backslash in it
+
 	bad  bool
 	deep bool // it is bad because a value is nested beyond maxDepth
 }
@@ -54,7 +56,12 @@ func (c *cursor) object(f func(key string)) {
 		return
 	}
 	for more := true; more; more = c.more('}') {
-		key := text(c.key())
+		key := c.key()
+		if c.escaped {
+			key = text(key)
+		} else if key != "" {
+			key = key[1 : len(key)-1]
+		}
 		at := c.i
 		if f(key); c.i == at {
 			c.raw()
@@ -174,6 +181,7 @@ func (c *cursor) word(w string) {
 
 // literal consumes a string and returns it raw.
 func (c *cursor) literal() string {
+	c.escaped = false
 	for i := c.i + 1; i < len(c.s); i++ {
 		switch b := c.s[i]; {
 		case plain[b]:
@@ -182,6 +190,7 @@ func (c *cursor) literal() string {
 			c.i = i + 1
 			return raw
 		case b == '\\':
+			c.escaped = true
 			i += escape(c.s[i:])
 		default:
 			i = len(c.s)

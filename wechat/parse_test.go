@@ -11,8 +11,11 @@ import (
 
 // batchOf reads a body as BatchGet does.
 func batchOf(body []byte) ([]User, error) {
-	var r rowReader
-	doc, err := readBody(body, func(key string, c *cursor) {
+	return readBatch(body, rowReader{})
+}
+
+func readBatch(body []byte, r rowReader) ([]User, error) {
+	_, err := readBody(body, func(key string, c *cursor) {
 		if key == "user_info_list" {
 			r.list(c)
 		}
@@ -20,7 +23,7 @@ func batchOf(body []byte) ([]User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.rows(doc), nil
+	return r.users, nil
 }
 
 func TestRows(t *testing.T) {
@@ -198,6 +201,48 @@ func FuzzRepair(f *testing.F) {
 	})
 }
 
+func TestBriefRows(t *testing.T) {
+	t.Parallel()
+	body := benchBody()
+	brief, err := readBatch(body, rowReader{brief: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := batchOf(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, u := range whole {
+		want := User{Subscribe: u.Subscribe, OpenID: u.OpenID, UnionID: u.UnionID, SubscribeTime: u.SubscribeTime, Raw: u.Raw}
+		if diff := cmp.Diff(want, brief[i]); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// What was in a row stays as it is when another batch takes its place.
+func TestRecycledRows(t *testing.T) {
+	t.Parallel()
+	first, err := batchOf(benchBody())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, copied := first[7], first[7]
+	copied.OpenID, copied.Raw = strings.Clone(u.OpenID), append([]byte(nil), u.Raw...)
+	for range 10 {
+		Recycle(first)
+		if first, err = batchOf([]byte(`{"user_info_list":[{"openid":"oB"},{}]}`)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]User{{OpenID: "oB", Raw: json.RawMessage(`{"openid":"oB"}`)}, {Raw: json.RawMessage("{}")}}, first); diff != "" {
+			t.Fatalf("another's fields are left in a row: %s", diff)
+		}
+	}
+	if u.OpenID != copied.OpenID || string(u.Raw) != string(copied.Raw) {
+		t.Errorf("%s and %s have become %s and %s", copied.OpenID, copied.Raw, u.OpenID, u.Raw)
+	}
+}
+
 func benchBody() []byte {
 	var b strings.Builder
 	b.WriteString(`{"user_info_list":[`)
@@ -216,15 +261,21 @@ func benchBody() []byte {
 }
 
 func BenchmarkParseBatch(b *testing.B) {
-	body := benchBody()
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if users, err := batchOf(body); err != nil || len(users) != 100 {
-			b.Fatal(len(users), err)
-		}
+	for _, brief := range []bool{false, true} {
+		b.Run(fmt.Sprintf("brief=%v", brief), func(b *testing.B) {
+			body := benchBody()
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				users, err := readBatch(body, rowReader{brief: brief})
+				if err != nil || len(users) != 100 {
+					b.Fatal(len(users), err)
+				}
+				Recycle(users)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/row")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/row")
 }
 
 func BenchmarkRequestBody(b *testing.B) {

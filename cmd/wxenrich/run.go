@@ -130,7 +130,7 @@ func (a *app) run(ctx context.Context, flags *natsconn.Settings, limit int64) er
 		defer profiles.stop()
 	}
 	s, err := newService(ctx, cfg, conn, func(acc *config.Account, state jetstream.KeyValue) (*wxapi.API, error) {
-		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID), Tracer: t.Tracer})
+		return wxapi.New(acc, wxapi.Options{Getenv: a.getenv, Log: log, State: state, OnCall: t.called(acc.AppID), Brief: true, Tracer: t.Tracer})
 	}, stopAfter, t, log)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -19,6 +19,7 @@ type Options struct {
 	Getenv    func(string) string   // os.Getenv, for secret_env, static_env and auth_env
 	Transport http.RoundTripper     // nil: as proxy and ca_file say, and without them wechat's own, which all accounts share
 	OnCall    func(wechat.CallInfo) // after each call, of data and of tokens; may be nil
+	Brief     bool                  // see [wechat.Config]
 	Log       *slog.Logger          // nil: nothing is logged
 	Tracer    trace.TracerProvider  // makes spans of calls; nil: otel's global one
 	State     jetstream.KeyValue    // where processes share a token by token.share; nil: they do not
@@ -98,6 +99,7 @@ func New(a *config.Account, o Options) (*API, error) {
 		Timeout:   a.Timeout.Std(),
 		Overrides: s.overrides,
 		OnCall:    o.OnCall,
+		Brief:     o.Brief,
 
 		TracerProvider: o.Tracer,
 	})

@@ -100,7 +100,7 @@ type Storage struct {
 
 // Retry is the backoff between attempts.
 type Retry struct {
-	Initial Duration `yaml:"initial" default:"100ms" min:"1ms" doc:"first wait at most; each is drawn at random below its bound" zh:"首次等待的上限，实际等待在上限内随机"`
+	Initial Duration `yaml:"initial" default:"50ms" min:"1ms" doc:"first wait at most; each is drawn at random below its bound" zh:"首次等待的上限，实际等待在上限内随机"`
 	Max     Duration `yaml:"max" default:"30s" min:"1ms" doc:"bound that the waits grow to" zh:"等待上限"`
 }
 

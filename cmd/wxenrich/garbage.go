@@ -16,7 +16,7 @@ import (
 const (
 	gcPercent     = 50
 	mostGCPercent = 130
-	gcHeap        = 26 << 20 // bytes
+	gcHeap        = 22 << 20 // bytes
 )
 
 // saveMemory sees to that for as long as the process lives.

@@ -10,7 +10,7 @@ import (
 
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 130, 1 << 20: 130, 8 << 20: 130, 13 << 20: 100, 18 << 20: 50, 26 << 20: 50, 1 << 30: 50} {
+	for live, want := range map[uint64]int{0: 130, 1 << 20: 130, 8 << 20: 130, 11 << 20: 100, 18 << 20: 50, 26 << 20: 50, 1 << 30: 50} {
 		if got := gcPercentFor(live); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}

@@ -150,11 +150,12 @@ func (p Program) Scale(ctx context.Context, d Dimension, runs int, say func(stri
 				say(fmt.Sprintf("%s: %s, %g", d.Name, s.Name, v))
 				limited, cancel := context.WithTimeout(ctx, patience(c))
 				f, err := p.Run(limited, &c, s.Relay, Profiles{})
+				late := limited.Err() != nil
 				cancel()
 				switch {
 				case err == nil:
 					all = append(all, f)
-				case ctx.Err() == nil && limited.Err() != nil:
+				case ctx.Err() == nil && late:
 					overload = true
 				default:
 					return nil, fmt.Errorf("%s, %s, %g: %w", d.Name, s.Name, v, err)

@@ -73,9 +73,7 @@ func TestMessages(t *testing.T) {
 					header[events.HeaderDeliveries] = []string{"2"}
 				}
 				if msg, err := r.Msg("", cfg.Outputs[0].Format); err == nil {
-					for name, v := range header {
-						msg.Header[name] = v
-					}
+					maps.Copy(msg.Header, header)
 					want[fmt.Sprint(i)] = msg.Header
 				} else if !bad(i) {
 					t.Fatal(err)

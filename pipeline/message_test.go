@@ -105,6 +105,19 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	letter := new(cause)
+	var got []outputSet
+	for _, a := range spread([]answer{{fills: 0b111}, {fills: 0b111, cause: letter}, {fills: 0b110}, {}, {fills: 0b101}}) {
+		got = append(got, a.fills)
+	}
+	want := []outputSet{0b001, 0b111, 0b010, 0, 0b001, 0b010, 0b100, 0b100, 0b100}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // stream is all that a stream has, which must be n messages.
 func stream(t *testing.T, js jetstream.JetStream, name string, n int) (all []jetstream.Msg) {
 	t.Helper()

@@ -32,27 +32,42 @@ func (c *Config) allOutputs() outputSet { return 1<<len(c.Outputs) - 1 }
 
 func (s outputSet) has(of outputSet) bool { return s&of == of }
 
+// first is the set of the set's first output; empty if it has none.
+func (s outputSet) first() outputSet { return s & -s }
+
 // each yields the outputs of the set one by one.
 func (s outputSet) each() iter.Seq[outputSet] {
 	return func(yield func(outputSet) bool) {
 		for ; s != 0; s &= s - 1 {
-			if !yield(s & -s) {
+			if !yield(s.first()) {
 				return
 			}
 		}
 	}
 }
 
-// spread makes of each answer as many as there are messages: a dead letter is one
-// for all outputs. Those for further outputs are behind the others.
+// spread makes of each record as many answers as there are outputs for it; a dead
+// letter is one for all. Those for further outputs are behind the others, one output
+// after the other: what is for one stream can be published at once.
 func spread(answers []answer) []answer {
-	for i := range answers { // those that there are now
-		if a := answers[i]; a.cause == nil && a.fills != 0 {
-			first := a.fills & -a.fills
-			answers[i].fills = first
-			for a.fills = range (a.fills &^ first).each() {
+	n := len(answers)
+	var further outputSet
+	for _, a := range answers {
+		if a.cause == nil {
+			further |= a.fills &^ a.fills.first()
+		}
+	}
+	for one := range further.each() {
+		for _, a := range answers[:n] {
+			if a.cause == nil && a.fills.has(one) && a.fills.first() != one {
+				a.fills = one
 				answers = append(answers, a)
 			}
+		}
+	}
+	for i, a := range answers[:n] {
+		if a.cause == nil {
+			answers[i].fills = a.fills.first()
 		}
 	}
 	return answers

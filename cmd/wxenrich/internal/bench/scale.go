@@ -66,7 +66,7 @@ func Dimensions() []Dimension {
 				c.API.Latency = fmt.Sprintf("%gms/%gms", v, 2.5*v)
 				c.Load.Events = 100_000
 			}),
-			Why: "While concurrency × 100 ÷ latency is more than the machine can do, the latency does not matter; behind the knee it is all that matters, and more concurrency moves the knee to the right.",
+			Why: "While concurrency × 100 ÷ latency is twice what the machine can do or more, the latency does not matter: calls do not come evenly; behind the knee it is all that matters, and more concurrency moves the knee to the right.",
 		},
 		{
 			Name: "accounts", Title: "Busy accounts", X: "accounts", Values: []float64{1, 10, 100, 1000}, Log: true, Bend: Falls,
@@ -92,7 +92,7 @@ func Dimensions() []Dimension {
 			Series: serviceOnly(func(c *Case, v float64) {
 				c.Service.Idle, c.Load.Events, c.Load.Rate = int(v), 100_000, 5000
 			}),
-			Why: "At 5,000 events a second, and the columns begin with the first one, when all lanes run. An idle lane costs its start, a few milliseconds of processor time of the service's and of the server's, and then 0.1 MiB and some 60 µs of processor time a second, as long as others are busy: what keeps its pull alive, and a larger heap for the garbage collector to walk. That is a cost of time and not of events.",
+			Why: "At 5,000 events a second, and the columns begin with the first one, when all lanes run. An idle lane costs its start, a few milliseconds of processor time of the service's and of the server's, and then 0.1 MiB and some 30 µs of processor time a second, as long as others are busy: what keeps its pull alive, and a larger heap for the garbage collector to walk. That is a cost of time and not of events.",
 		},
 		{
 			Name: "replicas", Title: "Processes that share the work", X: "replicas", Values: []float64{1, 2, 3, 4, 6}, Bend: Rises,

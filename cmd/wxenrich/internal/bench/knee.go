@@ -79,7 +79,10 @@ func knees(d Dimension, points []Point) string {
 	var b strings.Builder
 	for _, s := range d.Series {
 		curve := of(points, d.Name, s.Name)
-		if len(curve) == 0 {
+		if d.Bend == Flat { // what did not end has no figures to compare
+			curve = slices.DeleteFunc(curve, func(p Point) bool { return p.Overload })
+		}
+		if len(curve) == 0 || d.Bend == Flat && len(curve) < 2 {
 			continue
 		}
 		if len(d.Series) > 1 {

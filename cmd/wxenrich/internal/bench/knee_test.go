@@ -41,3 +41,19 @@ func TestKnee(t *testing.T) {
 		}
 	}
 }
+
+// What did not end says nothing about how a cost grows.
+func TestOverloadHasNoFactors(t *testing.T) {
+	t.Parallel()
+	d := Dimension{Name: "d", Bend: Flat, Series: []Series{{Name: "s"}}, Why: "why"}
+	point := func(value float64) Point {
+		return Point{Dimension: "d", Series: "s", Value: value, Figures: Figures{PerSecond: 1, CPU: 1, ServerCPU: 1, Memory: 1}}
+	}
+	late := Point{Dimension: "d", Series: "s", Value: 100, Overload: true}
+	if got := knees(d, []Point{point(1), point(10), late}); !strings.HasPrefix(got, "From 1 to 10: events/s × 1.00") {
+		t.Errorf("with an overload at the end: %s", got)
+	}
+	if got := knees(d, []Point{point(1), late}); strings.Contains(got, "×") {
+		t.Errorf("of one value: %s", got)
+	}
+}

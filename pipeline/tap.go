@@ -219,8 +219,8 @@ func (r *reader) drop() {
 	}
 }
 
-// unpack appends what a message that came now is about to chunk. It returns an error if the
-// server says that nothing more will come.
+// unpack appends what a message that came now is about to chunk. It returns an
+// error if the server says that nothing more will come.
 func (r *reader) unpack(chunk []*delivery, msg *nats.Msg, now time.Time) ([]*delivery, error) {
 	if msg.Reply == "" {
 		return chunk, r.status(msg)

@@ -34,7 +34,7 @@ func (r *rowReader) field(u *User, key string, c *cursor) {
 	}
 }
 
-// further is field for those that only the reader of a single user wants.
+// further is field for those that a brief reader leaves in the raw row.
 func (r *rowReader) further(u *User, key string, c *cursor) {
 	switch key {
 	case "nickname":

@@ -71,21 +71,6 @@ var (
 	errNotJSON = errors.New("body is truncated or not JSON")
 )
 
-// The kinds of byte that carry structure.
-const (
-	inert byte = iota
-	quote
-	opener
-	closer
-)
-
-var kinds = func() (k [256]byte) {
-	k['"'] = quote
-	k['{'], k['['] = opener, opener
-	k['}'], k[']'] = closer, closer
-	return k
-}()
-
 // tooDeep reports whether a text, JSON or not, nests beyond safeOpeners.
 func tooDeep(body []byte) bool {
 	depth := 0
@@ -97,11 +82,11 @@ func tooDeep(body []byte) bool {
 		case inside && c == '\\':
 			i++
 		case inside:
-		case kinds[c] == opener:
+		case c == '{', c == '[':
 			if depth++; depth > safeOpeners {
 				return true
 			}
-		case kinds[c] == closer:
+		case c == '}', c == ']':
 			depth--
 		}
 	}

@@ -9,9 +9,10 @@ import (
 // The service lets garbage be, beside what it holds, before it collects it: so
 // many percent of that, and as much as a heap of gcHeap has room for; as long as
 // GOGC does not say. The runtime's 100 % takes a fifth more memory in a backlog,
-// where 50 take some 4 % more processor time, and what bounds a container is memory. A process that holds little would collect many times a second by
-// that, and save nothing that counts. The percentage is bounded because it stands
-// for a moment too when little has become much.
+// where 50 take some 4 % more processor time, and what bounds a container is memory.
+// A process that holds little would collect many times a second by that, and save
+// nothing that counts. The percentage is bounded because it stands for a moment too
+// when little has become much.
 const (
 	gcPercent     = 50
 	mostGCPercent = 130
